@@ -1,0 +1,337 @@
+"""The program block: what an injectable program says about its input, output and text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rinject.lang import syntax
+from rinject.lang.context import Context
+from rinject.lang.diagnostics import Note, Span, did_you_mean
+from rinject.lang.elementwise import Constant
+
+INPUT_SLOT = "{input}"
+_PLACEHOLDER = re.compile(r"\{\w+\}")
+
+
+@dataclass(frozen=True)
+class SymbolRule:
+    """A piece of text and the symbol it becomes."""
+
+    text: str
+    symbol: str
+
+
+@dataclass(frozen=True)
+class AnswerRule:
+    """An output value and the text that answers it."""
+
+    value: Any
+    text: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """How a program meets its input and the text around it. Without a block: plain RASP."""
+
+    name: str
+    """What the program is called."""
+    vocabulary: tuple[str, ...] = ()
+    """The symbols it reads; empty when it does not say."""
+    longest: int | None = None
+    """The most tokens it reads."""
+    causal: bool = False
+    """Whether a position sees only itself and what came before."""
+    output: str = ""
+    """The public name of its output s-op."""
+    prompt: str | None = None
+    """The text around an input, with one `{input}`."""
+    symbols: tuple[SymbolRule, ...] = ()
+    """Which text is which symbol: the rules written, then each other symbol as its own text."""
+    otherwise: str | None = None
+    """The symbol of all other text."""
+    answers: tuple[AnswerRule, ...] = ()
+    """How output values are written."""
+
+    @property
+    def is_injectable(self) -> bool:
+        """Whether everything is said that injection needs."""
+        return bool(self.prompt and self.otherwise and self.answers)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A checked header whose output is yet to be found in the program."""
+
+    header: Header
+    output_node: syntax.Name | None = None
+
+    def finished(self, output: str) -> Header:
+        """The header with the public name of the output."""
+        return replace(self.header, output=output)
+
+
+def check_header(node: syntax.Header | None, context: Context, default_name: str) -> Draft:
+    """Checks the block field by field; mistakes are reported to the context."""
+    if node is None:
+        return Draft(Header(default_name))
+    return _HeaderChecker(node, context).check()
+
+
+@dataclass
+class _HeaderChecker:
+    node: syntax.Header
+    context: Context
+    found: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, syntax.Field] = field(default_factory=dict)
+    symbols: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    answers: dict[Constant, tuple[str, Span]] = field(default_factory=dict)
+    output_node: syntax.Name | None = None
+
+    def check(self) -> Draft:
+        for item in self.node.fields:
+            self._field(item)
+        self._required()
+        self._against_vocabulary()
+        header = Header(
+            self.node.name.text,
+            symbols=self._all_symbols(),
+            answers=tuple(AnswerRule(k.value, text) for k, (text, _) in self.answers.items()),
+            **self.found,
+        )
+        return Draft(header, self.output_node)
+
+    def report(
+        self,
+        code: str,
+        place: Span,
+        message: str,
+        hint: str | None = None,
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        self.context.report(code, place, message, hint, notes)
+
+    # --- the block as a whole --------------------------------------------------------------
+
+    def _field(self, item: syntax.Field) -> None:
+        name = item.name.text
+        rule = _FIELDS.get(name)
+        if rule is None:
+            every = ", ".join(_FIELDS)
+            hint = did_you_mean(name, _FIELDS, otherwise=f"the fields are {every}")
+            self.report("unknown-field", item.name.span, f"unknown field `{name}`", hint)
+            return
+        if name in self.fields and not rule.repeats:
+            note = Note("the first one", self.fields[name].name.span)
+            message = f"the field `{name}` is given twice"
+            self.report("duplicate-field", item.name.span, message, "keep one", (note,))
+            return
+        self.fields.setdefault(name, item)
+        rule.read(self, item)
+
+    def _required(self) -> None:
+        meets_text = any(name in self.fields for name in ("prompt", "symbol", "answer"))
+        missing = [
+            name
+            for name, rule in _FIELDS.items()
+            if name not in self.fields
+            and (rule.needed == "always" or (rule.needed == "with text" and meets_text))
+        ]
+        if missing:
+            names = ", ".join(f"`{name}`" for name in missing)
+            hint = "add " + " ".join(f"`{_FIELDS[name].example}`" for name in missing)
+            message = f"the header lacks {names}"
+            self.report("missing-field", self.node.name.span, message, hint)
+
+    def _against_vocabulary(self) -> None:
+        vocabulary = self.found.get("vocabulary")
+        if not vocabulary:
+            return
+        uses = [(symbol, span) for symbol, span in self.symbols.values()]
+        if "otherwise" in self.found:
+            uses.append((self.found["otherwise"], self.fields["otherwise"].entries[0].span))
+        for symbol, span in uses:
+            if symbol not in vocabulary:
+                message = f'the vocabulary has no symbol "{symbol}"'
+                hint = did_you_mean(symbol, vocabulary, otherwise="add it to `vocabulary`")
+                self.report("unknown-symbol", span, message, hint)
+
+    def _all_symbols(self) -> tuple[SymbolRule, ...]:
+        written = [SymbolRule(text, symbol) for text, (symbol, _) in self.symbols.items()]
+        spoken_for = {rule.symbol for rule in written} | {self.found.get("otherwise")}
+        rest = [s for s in self.found.get("vocabulary", ()) if s not in spoken_for]
+        return (*written, *(SymbolRule(symbol, symbol) for symbol in rest))
+
+    # --- fields ----------------------------------------------------------------------------
+
+    def vocabulary(self, item: syntax.Field) -> None:
+        symbols: dict[str, Span] = {}
+        for entry in item.entries:
+            symbol = self._text(entry.left) if self._is_single(entry) else None
+            if symbol in symbols:
+                note = Note("the first one", symbols[symbol])
+                message = f'the symbol "{symbol}" is listed twice'
+                self.report("duplicate-symbol", entry.span, message, "keep one", (note,))
+            elif symbol is not None:
+                symbols[symbol] = entry.span
+        self.found["vocabulary"] = tuple(symbols)
+
+    def longest(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        if entry is None:
+            return
+        value = _literal(entry.left)
+        if type(value) is int and value > 0:
+            self.found["longest"] = value
+        else:
+            message = "`longest` is the number of tokens of the longest input"
+            self.report("bad-longest", entry.span, message, "write `longest 40;`")
+
+    def attention(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        if entry is None:
+            return
+        if isinstance(entry.left, syntax.Name) and entry.left.text in ("causal", "full"):
+            self.found["causal"] = entry.left.text == "causal"
+        else:
+            message = "`attention` is `causal` or `full`"
+            self.report("bad-attention", entry.span, message, "write `attention causal;`")
+
+    def output(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        if entry is None:
+            return
+        if isinstance(entry.left, syntax.Name):
+            self.output_node = entry.left
+        else:
+            message = "`output` is the name of a variable"
+            self.report("bad-output", entry.span, message, "write `output result;`, no quotes")
+
+    def prompt(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        text = self._text(entry.left) if entry else None
+        if entry is None or text is None:
+            return
+        slots = text.count(INPUT_SLOT)
+        if slots == 1:
+            self.found["prompt"] = text
+            return
+        placeholders = _PLACEHOLDER.findall(text)
+        hint = "put {input} where the input stands"
+        if slots > 1:
+            hint = "keep one {input}"
+        elif placeholders:
+            hint = f"write {INPUT_SLOT} instead of {placeholders[0]}"
+        amount = "has no {input}" if slots == 0 else f"has {{input}} {slots} times"
+        self.report("bad-prompt", entry.span, f"the prompt {amount}", hint)
+
+    def symbol(self, item: syntax.Field) -> None:
+        for entry in item.entries:
+            text = self._text(entry.left)
+            if entry.right is None:
+                message = "a symbol rule says which text is which symbol"
+                self.report("bad-symbol", entry.span, message, 'write `symbol ":" is "end";`')
+                continue
+            symbol = self._text(entry.right)
+            if text in self.symbols:
+                note = Note("the first one", self.symbols[text][1])
+                message = f'the text "{text}" already is a symbol'
+                self.report("duplicate-symbol", entry.left.span, message, "keep one", (note,))
+            elif text is not None and symbol is not None:
+                self.symbols[text] = (symbol, entry.right.span)
+
+    def otherwise(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        symbol = self._text(entry.left) if entry else None
+        if symbol is not None:
+            self.found["otherwise"] = symbol
+
+    def answer(self, item: syntax.Field) -> None:
+        for entry in item.entries:
+            value = _literal(entry.left)
+            if value is None or entry.right is None:
+                message = "an answer rule says how a value is written"
+                self.report("bad-answer", entry.span, message, 'write `answer True is " yes";`')
+                continue
+            text = self._text(entry.right)
+            if text is not None:
+                self._add_answer(Constant(value), text, entry)
+
+    def _add_answer(self, value: Constant, text: str, entry: syntax.Entry) -> None:
+        if value in self.answers:
+            note = Note("the first one", self.answers[value][1])
+            message = f"the value {value} already has an answer"
+            self.report("duplicate-answer", entry.left.span, message, "keep one", (note,))
+            return
+        same = [(v, span) for v, (known, span) in self.answers.items() if known == text]
+        if same and entry.right is not None:
+            note = Note("the first one", same[0][1])
+            message = f'"{text}" already answers the value {same[0][0]}'
+            hint = "answers must differ, or they cannot be told apart"
+            self.report("ambiguous-answer", entry.right.span, message, hint, (note,))
+        self.answers[value] = (text, entry.span)
+
+    # --- entries ---------------------------------------------------------------------------
+
+    def _only(self, item: syntax.Field) -> syntax.Entry | None:
+        if len(item.entries) > 1:
+            message = f"`{item.name.text}` takes one value, not {len(item.entries)}"
+            hint = f"write `{_FIELDS[item.name.text].example}`"
+            self.report("too-many-values", item.entries[1].span, message, hint)
+            return None
+        return item.entries[0] if self._is_single(item.entries[0]) else None
+
+    def _is_single(self, entry: syntax.Entry) -> bool:
+        if entry.right is None:
+            return True
+        message = "`is` has no place in this field"
+        self.report("stray-is", entry.span, message, "only `symbol` and `answer` use it")
+        return False
+
+    def _text(self, node: syntax.Expression) -> str | None:
+        value = _literal(node)
+        if isinstance(value, str) and value:
+            return value
+        if value == "":
+            self.report("empty-text", node.span, "this text is empty", "write some text in it")
+        elif isinstance(node, syntax.Name):
+            message = f"expected a string here, found the name `{node.text}`"
+            self.report("not-a-string", node.span, message, f'write "{node.text}"')
+        else:
+            hint = f'write "{value}"' if value is not None else "write it in quotes"
+            self.report("not-a-string", node.span, "expected a string here", hint)
+        return None
+
+
+def _literal(node: syntax.Expression) -> Any:
+    """The value of a literal, also of a negative number; None for anything else."""
+    if isinstance(node, syntax.Literal):
+        return node.value
+    if isinstance(node, syntax.Unary) and node.operator == "-":
+        value = _literal(node.operand)
+        return -value if type(value) in (int, float) else None
+    return None
+
+
+@dataclass(frozen=True)
+class _FieldRule:
+    """How a field is read, and when it is needed."""
+
+    read: Callable[[_HeaderChecker, syntax.Field], None]
+    example: str
+    needed: str = "with text"
+    repeats: bool = False
+
+
+_FIELDS = {
+    "vocabulary": _FieldRule(_HeaderChecker.vocabulary, 'vocabulary "a", "b";', "always"),
+    "longest": _FieldRule(_HeaderChecker.longest, "longest 40;", "always"),
+    "attention": _FieldRule(_HeaderChecker.attention, "attention causal;"),
+    "output": _FieldRule(_HeaderChecker.output, "output result;", "always"),
+    "prompt": _FieldRule(_HeaderChecker.prompt, 'prompt "{input}\\nAnswer:";'),
+    "symbol": _FieldRule(_HeaderChecker.symbol, 'symbol ":" is "end";', "never", True),
+    "otherwise": _FieldRule(_HeaderChecker.otherwise, 'otherwise "_";'),
+    "answer": _FieldRule(_HeaderChecker.answer, 'answer True is " yes";', "with text", True),
+}

@@ -1,0 +1,129 @@
+"""Source text to syntax tree."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+from typing import Any, cast
+
+from lark import Lark, Token, ast_utils
+from lark.exceptions import UnexpectedInput, VisitError
+from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive, v_args
+
+from rinject.lang import syntax
+from rinject.lang.diagnostics import Diagnostic, SourceError, Span, span_of
+from rinject.lang.syntax_errors import explain
+
+MAX_DIGITS = 300  # keeps number literals inside the range of a float
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
+
+
+@functools.cache
+def grammar() -> Lark:
+    """The LALR parser, built once."""
+    text = resources.files("rinject.lang").joinpath("grammar.lark").read_text(encoding="utf-8")
+    return Lark(
+        text,
+        parser="lalr",
+        lexer="basic",
+        start="module",
+        propagate_positions=True,
+        maybe_placeholders=True,
+    )
+
+
+def parse(text: str, file: str) -> syntax.Module:
+    """The syntax tree of `text`; `file` is the name that diagnostics show.
+
+    Raises SourceError when the text is not in the language.
+    """
+    try:
+        tree = grammar().parse(text)
+        return cast(syntax.Module, _transformer(file).transform(tree))
+    except UnexpectedInput as error:
+        raise SourceError([explain(error, grammar(), text, file)], text) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, _BadLiteral):
+            raise SourceError([error.orig_exc.diagnostic], text) from None
+        raise error.orig_exc from None
+
+
+class _BadLiteral(Exception):
+    def __init__(self, code: str, message: str, span: Span, hint: str) -> None:
+        super().__init__(message)
+        self.diagnostic = Diagnostic(code, message, span, hint)
+
+
+class _Tokens(Transformer_NonRecursive[Token, Any]):
+    """Tokens to Python values, and plain lists to tuples; nodes come from syntax.py."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__()
+        self._file = file
+
+    def NUMBER(self, token: Token) -> int | float:
+        if len(token) > MAX_DIGITS:
+            raise self._bad("number-too-long", "this number is too long", token)
+        try:
+            return int(token)
+        except ValueError:
+            value = float(token)
+        if value == float("inf"):
+            raise self._bad("number-too-large", "this number is too large", token)
+        return value
+
+    def STRING(self, token: Token) -> str:
+        parts = token[1:-1].split("\\")
+        text, rest = parts[0], iter(parts[1:])
+        for part in rest:
+            # An empty part is the gap inside an escaped backslash: what follows it is literal.
+            if part == "":
+                text += "\\" + next(rest, "")
+            elif part[0] in _ESCAPES:
+                text += _ESCAPES[part[0]] + part[1:]
+            else:
+                raise self._bad(
+                    "unknown-escape",
+                    f"unknown escape `\\{part[0]}` in a string",
+                    token,
+                    "the escapes are \\n, \\t, \\\\, \\\" and \\'",
+                )
+        return text
+
+    def TRUE(self, token: Token) -> bool:
+        return True
+
+    def FALSE(self, token: Token) -> bool:
+        return False
+
+    def __default_token__(self, token: Token) -> str:
+        return str(token)
+
+    def _bad(
+        self, code: str, message: str, token: Token, hint: str = "use a smaller one"
+    ) -> _BadLiteral:
+        return _BadLiteral(code, message, span_of(token, self._file), hint)
+
+    def _tuple(self, children: list[Any]) -> tuple[Any, ...]:
+        return tuple(child for child in children if child is not None)
+
+    body = fields = entries = targets = parameters = expressions = items = arguments = _tuple
+
+
+class _Build:
+    """Calls a class of syntax.py with a span where Lark would give its own Meta."""
+
+    def __init__(self, node: Any, file: str) -> None:
+        self._node = node
+        self._file = file
+
+    def __call__(self, meta: Meta, *children: Any) -> Any:
+        return self._node(span_of(meta, self._file), *children)
+
+
+def _transformer(file: str) -> _Tokens:
+    def with_span(inline: bool, meta: bool) -> Any:
+        return lambda node: v_args(inline=inline, meta=meta)(cast(Any, _Build(node, file)))
+
+    return cast(_Tokens, ast_utils.create_transformer(syntax, _Tokens(file), with_span))
