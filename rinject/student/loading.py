@@ -1,0 +1,204 @@
+"""Load a student: the embedded ``tiny``, or any Hugging Face causal LM by folder or hub name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from rinject.errors import InputError, RinjectError
+from rinject.student.quiet import quiet
+
+TINY = "tiny"
+TINY_FOLDER = Path(__file__).parent / "tiny"
+TINY_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+WHERE_FROM = (
+    f"{TINY!r} is embedded; otherwise give a folder in Hugging Face's format, or the name of a"
+    " model on its hub (needs network)"
+)
+LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Student:
+    """A pre-trained causal language model and its tokenizer."""
+
+    name: str
+    """What the user called it: ``tiny``, a folder or a name on the hub."""
+    model: PreTrainedModel
+    """In evaluation mode, on the CPU."""
+    tokenizer: PreTrainedTokenizerFast
+    is_embedded: bool
+    """Whether it is the model that comes with rinject."""
+
+
+def load_student(name_or_path: str | Path, *, dtype: torch.dtype | None = None) -> Student:
+    """The student of that name, its weights as ``dtype`` (default: float32).
+
+    Code that comes with a model is never run, and weights are read from safetensors files only.
+
+    Raises:
+        InputError: there is no such model, it is damaged, or it is not a causal LM with a fast
+            tokenizer.
+        RinjectError: the embedded student's files are missing.
+    """
+    name = str(name_or_path)
+    source = _tiny_folder() if name == TINY else name
+    with quiet():
+        options = _options(name, source)
+        config = _load_config(name, source, options)
+        _check_causal(name, config)
+        tokenizer = _load_tokenizer(name, source, options)
+        model = _load_model(name, source, options | {"dtype": dtype or torch.float32})
+    _check_sizes(name, model, tokenizer)
+    return Student(name, model.eval(), tokenizer, is_embedded=name == TINY)
+
+
+def weight_hash(model: torch.nn.Module) -> str:
+    """SHA-256 (hex) over names, shapes, types and bytes of the model's state, sorted by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)  # [elements]
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _tiny_folder() -> str:
+    missing = [name for name in TINY_FILES if not (TINY_FOLDER / name).is_file()]
+    if missing:
+        raise RinjectError(
+            f"the embedded student {TINY!r} is incomplete: {', '.join(missing)} not found",
+            hint="install rinject again, or build it with python -m rinject.student.build_tiny",
+        )
+    return str(TINY_FOLDER)
+
+
+def _options(name: str, source: str) -> dict[str, Any]:
+    """What every load from ``source`` shares: a folder, a name on the hub or in its cache."""
+    if _is_folder(source):
+        return {"trust_remote_code": False}
+    if not _may_be_hub_name(source):
+        raise InputError(f"there is no model folder {name!r}", hint=_near(name) + WHERE_FROM)
+    return {"trust_remote_code": False, "local_files_only": not _hub_answers(source)}
+
+
+def _is_folder(source: str) -> bool:
+    return bool(source) and Path(source).is_dir()
+
+
+def _hub_answers(name: str) -> bool:
+    """One try: left to itself, transformers tries an unreachable hub for half a minute."""
+    try:
+        get_hf_file_metadata(hf_hub_url(name, "config.json"))
+    except HfHubHTTPError:
+        return True
+    except Exception:
+        return False
+    return True
+
+
+def _load_config(name: str, source: str, options: dict[str, Any]) -> PreTrainedConfig:
+    hint = "the model's config.json is damaged or of an unknown kind"
+    if not _is_folder(source):
+        hint = _near(name) + WHERE_FROM
+    with _explained(f"cannot load the model {name!r}", hint):
+        return AutoConfig.from_pretrained(source, **options)
+
+
+def _may_be_hub_name(source: str) -> bool:
+    parts = source.split("/")
+    return (
+        len(parts) <= 2 and all(part.strip(". ~") for part in parts) and not Path(source).exists()
+    )
+
+
+def _near(name: str) -> str:
+    """A question naming models whose names resemble this one, or nothing."""
+    path = Path(name)
+    folders = [str(near) for near in path.parent.glob("*/config.json")] if path.name else []
+    names = [TINY, *(str(Path(folder).parent) for folder in folders)]
+    near = get_close_matches(name, names, n=2)
+    return f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+
+def _check_causal(name: str, config: PreTrainedConfig) -> None:
+    """Encoders such as BERT have a causal class too, but look ahead unless made decoders."""
+    kind = type(config)
+    looks_ahead = kind in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING or looks_ahead:
+        raise InputError(
+            f"the model {name!r} ({config.model_type}) is not a causal language model",
+            hint="use one that writes text from left to right, such as GPT-2, Llama or Qwen",
+        )
+
+
+def _load_tokenizer(name: str, source: str, options: dict[str, Any]) -> PreTrainedTokenizerFast:
+    hint = "the student needs a fast tokenizer (a tokenizer.json file) beside its weights"
+    with _explained(f"cannot load the tokenizer of {name!r}", hint):
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise InputError(f"the model {name!r} has a slow tokenizer only", hint=hint)
+    # Without its files, transformers makes a tokenizer that knows its special tokens only.
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise InputError(f"the model {name!r} has no tokenizer files", hint=hint)
+    return tokenizer
+
+
+def _load_model(name: str, source: str, options: dict[str, Any]) -> PreTrainedModel:
+    hint = "its weights may be damaged or belong to another config.json: fetch the model again"
+    with _explained(f"cannot load the weights of {name!r}", hint):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, **options, use_safetensors=True, output_loading_info=True
+        )
+    model, report = loaded
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise InputError(
+            f"the weights of {name!r} are incomplete: {missing[0]} is missing"
+            + (f", and {len(missing) - 1} more" if len(missing) > 1 else ""),
+            hint=hint,
+        )
+    return cast(PreTrainedModel, model)
+
+
+def _check_sizes(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    embeddings = cast(torch.nn.Embedding, model.get_input_embeddings()).weight.shape[0]
+    if len(tokenizer) > embeddings:
+        raise InputError(
+            f"the tokenizer of {name!r} has {len(tokenizer)} tokens, its model only {embeddings}",
+            hint="the two files belong to different models: fetch the model again",
+        )
+
+
+@contextmanager
+def _explained(message: str, hint: str) -> Iterator[None]:
+    """Turn whatever a library raises into one line: they raise nearly every kind of exception."""
+    try:
+        yield
+    except Exception as error:
+        raise InputError(f"{message}: {_reason(error)}", hint=hint) from error
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"

@@ -1,0 +1,69 @@
+"""English text that every machine has: the documentation inside the installed Python.
+
+Injection needs ordinary text twice: to keep the student close to its former self (L_KL) and to
+measure perplexity. No data set can be downloaded everywhere, but every Python brings prose with
+it: the language reference of ``pydoc`` and the docstrings of the standard library. Pages are split
+by a hash of their name, so that what is held out here was held out from the training of the
+embedded student too.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+HELD_OUT_SHARE = 16  # one page in sixteen
+SHORTEST_PAGE = 400  # characters
+SKIPPED_PACKAGES = frozenset({"site-packages", "test", "tests", "idlelib", "lib2to3", "pydoc_data"})
+
+
+@dataclass(frozen=True)
+class Page:
+    """A named piece of text."""
+
+    name: str
+    text: str
+
+    @property
+    def held_out(self) -> bool:
+        """Whether the page is kept away from every training (a stable function of its name)."""
+        digest = hashlib.sha256(self.name.encode()).digest()
+        return digest[0] % HELD_OUT_SHARE == 0
+
+
+def documentation_pages() -> list[Page]:
+    """All pages of the installed Python's own documentation, sorted by name."""
+    pages = [*_topic_pages(), *_docstring_pages()]
+    return sorted((p for p in pages if len(p.text) >= SHORTEST_PAGE), key=lambda page: page.name)
+
+
+def _topic_pages() -> Iterator[Page]:
+    from pydoc_data.topics import topics
+
+    for name, text in topics.items():
+        yield Page(f"topic:{name}", text.strip())
+
+
+def _docstring_pages() -> Iterator[Page]:
+    root = Path(sysconfig.get_path("stdlib"))
+    for path in sorted(root.rglob("*.py")):
+        relative = path.relative_to(root)
+        if SKIPPED_PACKAGES.isdisjoint(relative.parts):
+            text = _docstrings(path)
+            yield Page(f"module:{relative.with_suffix('').as_posix()}", text)
+
+
+def _docstrings(path: Path) -> str:
+    """The docstrings of one source file, in order, or nothing where it cannot be parsed."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, UnicodeDecodeError, ValueError):
+        return ""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = (ast.get_docstring(n) for n in ast.walk(tree) if isinstance(n, documented))
+    return "\n\n".join(inspect.cleandoc(doc) for doc in docs if doc)
