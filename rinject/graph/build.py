@@ -1,0 +1,273 @@
+"""tracr RASP objects to a finite-domain graph: value sets and tables by exhaustive evaluation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from tracr.rasp import rasp
+
+from rinject.errors import InputError
+from rinject.graph.graph import Graph
+from rinject.graph.means import is_number, mean_values
+from rinject.graph.nodes import (
+    Aggregate,
+    Elementwise,
+    Indices,
+    Node,
+    Selector,
+    Tokens,
+    Value,
+    Width,
+)
+from rinject.graph.tables import NONE, Table
+from rinject.lang.interpreter import dependencies
+
+LARGEST_TABLE = 4_000_000
+_FAILURES = (ArithmeticError, TypeError, ValueError, LookupError)
+
+
+def build_graph(
+    output: rasp.SOp, vocab: Sequence[Value], max_seq_len: int, *, causal: bool
+) -> Graph:
+    """The graph of an s-op and of everything below it.
+
+    Raises InputError for what has no finite domain, naming the expression.
+    """
+    if max_seq_len < 1:
+        raise InputError(f"the longest input must have at least 1 position, not {max_seq_len}")
+    if not vocab:
+        raise InputError("the vocabulary is empty")
+    builder = _Builder(tuple(dict.fromkeys(vocab)), max_seq_len, causal)
+    for expr in dependencies([output]):
+        builder.add(expr)
+    nodes = builder.nodes
+    return Graph(builder.vocab, max_seq_len, causal, tuple(nodes), builder.built[id(output)])
+
+
+class _Builder:
+    """Holds the node of each expression; expressions come children first."""
+
+    def __init__(self, vocab: tuple[Value, ...], longest: int, causal: bool) -> None:
+        self.vocab, self.longest, self.causal = vocab, longest, causal
+        self.nodes: list[Node] = []
+        self.built: dict[int, Any] = {}
+        self._kept: list[rasp.RASPExpr] = []  # an id is only good while its object lives
+        self._taken: Counter[str] = Counter()
+
+    def add(self, expr: rasp.RASPExpr) -> None:
+        build = _BUILDERS.get(type(expr))
+        if build is None:
+            raise InputError(
+                f"`{expr.name}` ({type(expr).__name__}) cannot be compiled",
+                hint="build it from tokens, indices, maps, selectors, widths and aggregates",
+            )
+        node = build(self, expr)
+        self.built[id(expr)] = node
+        self._kept.append(expr)
+        if isinstance(node, Node):
+            self.nodes.append(node)
+
+    def label(self, expr: rasp.RASPExpr) -> tuple[str, bool]:
+        """The author's name, or else kind and number; a name used twice is numbered too."""
+        default = rasp.default_name(expr)
+        name, named = str(expr.name), expr.name != default
+        self._taken[name] += 1
+        count = self._taken[name]
+        if named or isinstance(expr, rasp.TokensType | rasp.IndicesType):
+            return (name if count == 1 else f"{name}_{count}"), True
+        return f"{name}_{count}", False
+
+    # --- s-ops ---
+
+    def tokens(self, expr: rasp.SOp) -> Node:
+        return Tokens(*self._head(expr, self.vocab))
+
+    def indices(self, expr: rasp.SOp) -> Node:
+        return Indices(*self._head(expr, tuple(range(self.longest))))
+
+    def length(self, expr: rasp.SOp) -> Node:
+        if self.causal:
+            raise InputError(
+                "`length` looks ahead: a causal model cannot know how much is still to come",
+                hint="compile with causal=False, or count with selector_width(full_s)",
+            )
+        return Width(*self._head(expr, self._counts()), self._everything())
+
+    def full(self, expr: rasp.Full) -> Node:
+        values = () if expr.fill is None else (expr.fill,)
+        cells = np.array(NONE if expr.fill is None else 0)
+        return Elementwise(*self._head(expr, values), (), Table((), cells))
+
+    def map(self, expr: rasp.Map) -> Node:
+        return self._elementwise(expr, expr.f, [self.built[id(expr.inner)]])
+
+    def sequence_map(self, expr: rasp.SequenceMap) -> Node:
+        arguments = [self.built[id(expr.fst)], self.built[id(expr.snd)]]
+        if arguments[0] is arguments[1]:
+            return self._elementwise(expr, lambda x: expr.f(x, x), arguments[:1])
+        return self._elementwise(expr, expr.f, arguments)
+
+    def width(self, expr: rasp.SelectorWidth) -> Node:
+        selector = self.built[id(expr.selector)]
+        return Width(*self._head(expr, self._counts()), selector)
+
+    def aggregate(self, expr: rasp.Aggregate) -> Node:
+        selector: Selector = self.built[id(expr.selector)]
+        operand: Node = self.built[id(expr.sop)]
+        single = _selects_one(selector) or not all(map(is_number, operand.values))
+        means = operand.values if single else self._means(operand, expr)
+        default = () if expr.default is None else (expr.default,)
+        values = _value_set([*means, *default])
+        place = _places(values)
+        numbers = None if single else np.array([float(v) for v in operand.values])
+        copies = np.array([place[v] for v in operand.values] + [NONE])
+        fallback = NONE if expr.default is None else place[expr.default]
+        return Aggregate(*self._head(expr, values), selector, operand, numbers, copies, fallback)
+
+    def _means(self, operand: Node, expr: rasp.Aggregate) -> tuple[Value, ...]:
+        return mean_values(operand.values, self.longest, str(expr.name))
+
+    # --- selectors ---
+
+    def select(self, expr: rasp.Select) -> Selector:
+        keys, queries = self.built[id(expr.keys)], self.built[id(expr.queries)]
+        size = (len(keys.values) + 1) * (len(queries.values) + 1)
+        _check_size(expr, size)
+        rows = [
+            [_holds(expr.predicate, k, q) for q in (*queries.values, None)]
+            for k in (*keys.values, None)
+        ]
+        return Selector(keys, queries, np.array(rows, dtype=bool))
+
+    def selector_not(self, expr: rasp.SelectorNot) -> Selector:
+        inner: Selector = self.built[id(expr.inner)]
+        return Selector(inner.keys, inner.queries, ~inner.table)
+
+    def selector_and(self, expr: rasp.SelectorAnd) -> Selector:
+        return self._combine(expr, np.logical_and)
+
+    def selector_or(self, expr: rasp.SelectorOr) -> Selector:
+        return self._combine(expr, np.logical_or)
+
+    def _combine(
+        self, expr: Any, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> Selector:
+        """Both selectors over pairs of keys and pairs of queries, then combined entry by entry."""
+        fst, snd = self.built[id(expr.fst)], self.built[id(expr.snd)]
+        keys, key_pairs = self._pair(expr, fst.keys, snd.keys)
+        queries, query_pairs = self._pair(expr, fst.queries, snd.queries)
+        _check_size(expr, len(key_pairs) * len(query_pairs))
+        first = fst.table[np.ix_(key_pairs[:, 0], query_pairs[:, 0])]
+        second = snd.table[np.ix_(key_pairs[:, 1], query_pairs[:, 1])]
+        return Selector(keys, queries, combine(first, second))
+
+    def _pair(self, expr: Any, first: Node, second: Node) -> tuple[Node, np.ndarray]:
+        """A node that holds two, and for each of its values (None last) the indices of the two."""
+        sizes = len(first.values) + 1, len(second.values) + 1
+        if first is second:
+            return first, np.stack([np.arange(sizes[0])] * 2, axis=1)
+        if not first.inputs and isinstance(first, Elementwise):
+            return second, np.array([(0, i) for i in range(sizes[1])])
+        if not second.inputs and isinstance(second, Elementwise):
+            return first, np.array([(i, 0) for i in range(sizes[0])])
+        _check_size(expr, sizes[0] * sizes[1])
+        pairs = np.array(list(product(range(sizes[0]), range(sizes[1]))))
+        # Here None is a value like any other: a pair always has a value itself.
+        some = [(*first.values, None), (*second.values, None)]
+        values = tuple((some[0][a], some[1][b]) for a, b in pairs)
+        table = Table.of(np.arange(len(pairs)).reshape(sizes))
+        self._taken["pair"] += 1
+        node = Elementwise(f"pair_{self._taken['pair']}", values, False, (first, second), table)
+        self.nodes.append(node)
+        return node, np.concatenate([pairs, pairs[-1:]])
+
+    def _everything(self) -> Selector:
+        ones = Elementwise("everywhere", (True,), False, (), Table((), np.array(0)))
+        self.nodes.append(ones)
+        return Selector(ones, ones, np.ones((2, 2), dtype=bool))
+
+    # --- shared ---
+
+    def _elementwise(
+        self, expr: rasp.SOp, function: Callable[..., Value], arguments: list[Node]
+    ) -> Node:
+        _check_size(expr, int(np.prod([len(a.values) + 1 for a in arguments])))
+        results = list(_apply(function, [a.values for a in arguments]))
+        values = _value_set(r for r in results if r is not None)
+        place = _places(values)
+        inside = np.array([NONE if r is None else place[r] for r in results], dtype=np.int64)
+        dense = np.full([len(a.values) + 1 for a in arguments], NONE)
+        dense[tuple(slice(0, -1) for _ in arguments)] = inside.reshape(
+            [len(a.values) for a in arguments]
+        )
+        return Elementwise(*self._head(expr, values), tuple(arguments), Table.of(dense))
+
+    def _head(self, expr: rasp.SOp, values: tuple[Value, ...]) -> tuple[str, tuple[Any, ...], bool]:
+        name, named = self.label(expr)
+        return name, values, named
+
+    def _counts(self) -> tuple[int, ...]:
+        return tuple(range(self.longest + 1))
+
+
+_BUILDERS: dict[type, Callable[[_Builder, Any], Any]] = {
+    rasp.TokensType: _Builder.tokens,
+    rasp.IndicesType: _Builder.indices,
+    rasp.LengthType: _Builder.length,
+    rasp.Full: _Builder.full,
+    rasp.Map: _Builder.map,
+    rasp.SequenceMap: _Builder.sequence_map,
+    rasp.LinearSequenceMap: _Builder.sequence_map,
+    rasp.SelectorWidth: _Builder.width,
+    rasp.Aggregate: _Builder.aggregate,
+    rasp.Select: _Builder.select,
+    rasp.SelectorAnd: _Builder.selector_and,
+    rasp.SelectorOr: _Builder.selector_or,
+    rasp.SelectorNot: _Builder.selector_not,
+}
+
+
+def _apply(function: Callable[..., Value], sets: list[tuple[Value, ...]]) -> Iterator[Value]:
+    """The function on all combinations; one that it cannot compute never occurs, or has no value.
+
+    The interpreter raises there, so no input that reaches such a combination has a meaning.
+    """
+    for combination in product(*sets):
+        try:
+            yield function(*combination)
+        except _FAILURES:
+            yield None
+
+
+def _holds(predicate: Callable[[Value, Value], bool], key: Value, query: Value) -> bool:
+    try:
+        return bool(predicate(key, query))
+    except _FAILURES:
+        return False
+
+
+def _value_set(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Distinct values: numbers in order, anything else as it comes."""
+    distinct = list(dict.fromkeys(values))
+    return tuple(sorted(distinct) if all(map(is_number, distinct)) else distinct)
+
+
+def _places(values: tuple[Value, ...]) -> dict[Value, int]:
+    return {value: index for index, value in enumerate(values)}
+
+
+def _selects_one(selector: Selector) -> bool:
+    """Whether no query can select two positions: the keys are positions, one for each query."""
+    return isinstance(selector.keys, Indices) and bool((selector.table.sum(axis=0) <= 1).all())
+
+
+def _check_size(expr: rasp.RASPExpr, cells: int) -> None:
+    if cells > LARGEST_TABLE:
+        raise InputError(
+            f"`{expr.name}` needs a table of {cells} entries",
+            hint="reduce the values of its inputs first, or compile for a shorter longest input",
+        )

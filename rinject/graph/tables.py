@@ -1,0 +1,116 @@
+"""Functions between finite sets, as tables over classes of arguments.
+
+A value is an index into its set, and None ("no value") is index -1, which numpy reads as the last
+entry: every axis has one entry more than the set has values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+NONE = -1
+"""The index of "no value"."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A function of n arguments whose values are merged where the function cannot tell them apart.
+
+    `any(x) != 0` of three counts up to 48 has 49^3 arguments but 2^3 cells.
+    """
+
+    classes: tuple[np.ndarray, ...]
+    """For each argument, int [values + 1]: the class of each value, None last."""
+    cells: np.ndarray
+    """int, one axis for each argument, as long as it has classes: the index of the result."""
+
+    @classmethod
+    def of(cls, dense: np.ndarray) -> Table:
+        """The table of a function given in full, None last on every axis."""
+        identity = tuple(np.arange(size) for size in dense.shape)
+        return cls(identity, dense).merged()
+
+    @property
+    def arity(self) -> int:
+        """Number of arguments."""
+        return len(self.classes)
+
+    def __call__(self, *indices: np.ndarray) -> np.ndarray:
+        """Results, in the common shape of the index arrays."""
+        return self.cells[tuple(c[i] for c, i in zip(self.classes, indices, strict=True))]
+
+    def merged(self) -> Table:
+        """The same function with as few classes as possible."""
+        classes, cells = list(self.classes), self.cells
+        for axis in range(self.arity):
+            rows = np.moveaxis(cells, axis, 0)
+            unique, inverse = _unique_rows(rows)
+            classes[axis] = inverse[classes[axis]]
+            cells = np.moveaxis(unique, 0, axis)
+        return Table(tuple(classes), np.ascontiguousarray(cells))
+
+    def dense(self) -> np.ndarray:
+        """The function in full, None last on every axis."""
+        return self.cells[np.ix_(*self.classes)] if self.arity else self.cells
+
+
+def _unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unique rows in the order of their first appearance, and the place of each row among them."""
+    flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
+    _, first, inverse = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rows[first[order]], rank[inverse.reshape(-1)]
+
+
+def compose(
+    outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequence[int]]
+) -> tuple[Table, int]:
+    """Put functions in the place of arguments of `outer`.
+
+    `inner[i]` computes argument i (None: the argument stays), from the new arguments `slots[i]`.
+    Returns the new table and the number of its cells before merging.
+    """
+    count = 1 + max((s for group in slots for s in group), default=-1)
+    refined: list[Any] = [None] * count  # per new argument: class of each value
+    uses: list[list[tuple[int, int, np.ndarray]]] = [[] for _ in range(count)]
+    for argument, (table, group) in enumerate(zip(inner, slots, strict=True)):
+        maps = (outer.classes[argument],) if table is None else table.classes
+        for axis, (slot, classes) in enumerate(zip(group, maps, strict=True)):
+            uses[slot].append((argument, axis, classes))
+    readers: dict[tuple[int, int], np.ndarray] = {}
+    for slot, used in enumerate(uses):
+        joint = np.stack([classes for *_, classes in used], axis=1)  # [values + 1, uses]
+        unique, refined[slot] = _unique_rows(joint)
+        for column, (argument, axis, _) in enumerate(used):
+            readers[argument, axis] = unique[:, column]  # new class -> old class
+    sizes = [int(classes.max()) + 1 for classes in refined]
+    grid = np.ix_(*(np.arange(size) for size in sizes)) if sizes else ()
+    arguments = []
+    for argument, (table, group) in enumerate(zip(inner, slots, strict=True)):
+        read = [readers[argument, axis][grid[slot]] for axis, slot in enumerate(group)]
+        if table is None:
+            arguments.append(read[0])
+        else:
+            arguments.append(outer.classes[argument][table.cells[tuple(read)]])
+    cells = outer.cells[tuple(arguments)]
+    cells = np.broadcast_to(cells, sizes) if sizes else cells
+    return Table(tuple(refined), cells).merged(), int(np.prod(sizes))
+
+
+def composed_cells(
+    outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequence[int]]
+) -> int:
+    """An upper bound on the cells that :func:`compose` would make, without making them."""
+    bound: dict[int, int] = {}
+    for argument, (table, group) in enumerate(zip(inner, slots, strict=True)):
+        maps = (outer.classes[argument],) if table is None else table.classes
+        for slot, classes in zip(group, maps, strict=True):
+            size = int(classes.max()) + 1
+            bound[slot] = min(bound.get(slot, 1) * size, len(classes))
+    return int(np.prod([*bound.values()], dtype=object))
