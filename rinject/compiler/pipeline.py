@@ -1,0 +1,71 @@
+"""The passes from a program to a compiled transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from tracr.rasp import rasp
+
+from rinject.circuit import CompiledModel
+from rinject.compiler.fuse import fuse
+from rinject.compiler.weights import assemble
+from rinject.errors import InputError
+from rinject.graph import Graph, build_graph
+from rinject.lang import Program, load_program
+
+Source = str | Path | Program | rasp.SOp
+Backend = Literal["native", "tracr"]
+
+
+def compile_program(
+    source: Source,
+    *,
+    vocab: Sequence[Any] | None = None,
+    max_seq_len: int | None = None,
+    causal: bool = True,
+    backend: Backend = "native",
+) -> CompiledModel:
+    """Compile a program into an exact transformer.
+
+    `source` is the path of a `.rasp` file, a program, or any tracr RASP s-op; `vocab` and
+    `max_seq_len` (without BOS) default to the program's header and are required otherwise.
+    Raises InputError for what cannot be compiled, SourceError for a program with mistakes.
+    """
+    program = load_program(source) if isinstance(source, str | Path) else source
+    output, vocab, longest = _domain(program, vocab, max_seq_len)
+    graph = build_graph(output, vocab, longest, causal=causal)
+    graph = fuse(graph)
+    kept = program if isinstance(program, Program) else None
+    if backend == "tracr":
+        return _with_tracr(output, graph, kept)
+    if backend != "native":
+        raise InputError(f"unknown backend {backend!r}", hint="use native or tracr")
+    transformer, layout = assemble(graph)
+    return CompiledModel(transformer, layout, graph, backend, kept)
+
+
+def _domain(
+    source: Program | rasp.SOp, vocab: Sequence[Any] | None, longest: int | None
+) -> tuple[rasp.SOp, Sequence[Any], int]:
+    """The output, the vocabulary and the longest input of a source."""
+    if isinstance(source, Program):
+        vocab = source.header.vocabulary or None if vocab is None else vocab
+        longest = source.header.longest if longest is None else longest
+        source = source.output
+    if not isinstance(source, rasp.SOp):
+        raise InputError(f"{type(source).__name__} is not a program or an s-op")
+    if vocab is None or longest is None:
+        raise InputError(
+            "the vocabulary and the longest input are not known",
+            hint="give vocab and max_seq_len, or a header with `vocabulary` and `longest`",
+        )
+    return source, vocab, longest
+
+
+def _with_tracr(output: rasp.SOp, graph: Graph, program: Program | None) -> CompiledModel:
+    from rinject.compiler.tracr_backend import assemble_with_tracr  # imports JAX
+
+    transformer, layout = assemble_with_tracr(output, graph)
+    return CompiledModel(transformer, layout, graph, "tracr", program)

@@ -1,0 +1,150 @@
+"""The real tracr compiler as a backend, for reference: its weights, run by our transformer.
+
+Nothing is repaired: the model answers what tracr's model answers, also where that differs from the
+program. The only module that imports tracr's compiler, and with it JAX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tracr.compiler import assemble, compiling
+from tracr.rasp import rasp
+
+from rinject.circuit import Layer, ResidualLayout, Slot, Transformer
+from rinject.errors import RinjectError
+from rinject.graph import Graph
+from rinject.lang.interpreter import dependencies
+
+# What tracr raises, besides NotImplementedError, for programs that it does not support.
+_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+_CHILDREN = ("inner", "fst", "snd", "keys", "queries", "selector", "sop")
+
+Weights = Callable[[str], Tensor]
+
+
+def assemble_with_tracr(output: rasp.SOp, graph: Graph) -> tuple[Transformer, ResidualLayout]:
+    """tracr's transformer of an s-op, over the vocabulary and the longest input of `graph`.
+
+    Raises RinjectError with tracr's own words where tracr cannot compile the program.
+    """
+    output = without_constants(output)
+    try:
+        assembled = compiling.compile_rasp_to_model(
+            output, set(graph.vocab), graph.max_seq_len, causal=graph.causal
+        )
+    except (NotImplementedError, *_FAILURES) as error:
+        raise RinjectError(
+            f"tracr cannot compile this program: {type(error).__name__}: {error}",
+            hint="the native backend can (--backend native)",
+        ) from error
+    return _transformer(assembled, graph), _layout(assembled, graph.output, output.label)
+
+
+def without_constants(output: rasp.SOp) -> rasp.SOp:
+    """The same s-op where no selector compares with a constant s-op, which tracr cannot compile.
+
+    `select(tokens, "(", ==)` becomes a selector of tokens by tokens that ignores its queries.
+    """
+    rebuilt: dict[int, rasp.RASPExpr] = {}
+    for expr in dependencies([output]):
+        new = expr
+        for name in _CHILDREN:
+            child = getattr(expr, name, None)
+            if isinstance(child, rasp.RASPExpr) and rebuilt[id(child)] is not child:
+                new = new.copy() if new is expr else new
+                setattr(new, name, rebuilt[id(child)])
+        rebuilt[id(expr)] = _compare_within(new) if isinstance(new, rasp.Select) else new
+    return rebuilt[id(output)]
+
+
+def _compare_within(select: rasp.Select) -> rasp.Select:
+    keys, queries, predicate = select.keys, select.queries, select.predicate
+    if isinstance(queries, rasp.Full):
+        return rasp.Select(keys, keys, lambda key, _: predicate(key, queries.fill))
+    if isinstance(keys, rasp.Full):
+        return rasp.Select(queries, queries, lambda _, query: predicate(keys.fill, query))
+    return select
+
+
+def _transformer(assembled: assemble.AssembledTransformerModel, graph: Graph) -> Transformer:
+    params = {
+        f"{module}/{name}": torch.from_numpy(np.array(array))
+        for module, group in assembled.params.items()
+        for name, array in group.items()
+    }
+    encoding: Mapping[Any, int] = assembled.input_encoder.encoding_map
+    tokens = [*graph.vocab, assembled.input_encoder.bos_token]
+    rows = torch.tensor([encoding[token] for token in tokens])
+    layers = tuple(
+        _layer(assembled.model_config, lambda name, i=i: params[f"transformer/layer_{i}/{name}"])
+        for i in range(assembled.model_config.num_layers)
+    )
+    positions = params["pos_embed/embeddings"][: graph.max_seq_len + 1]
+    return Transformer(params["token_embed/embeddings"][rows], positions, layers, graph.causal)
+
+
+def _layer(config: Any, weights: Weights) -> Layer:
+    heads, size = config.num_heads, config.key_size
+    width = weights("attn/query/w").shape[0]
+
+    def split(name: str) -> tuple[Tensor, Tensor]:
+        """[H, D, E] and [H, E]."""
+        weight = weights(f"attn/{name}/w").view(width, heads, size).transpose(0, 1)
+        return weight.contiguous(), weights(f"attn/{name}/b").view(heads, size)
+
+    (query, query_bias), (key, key_bias), (value, value_bias) = map(
+        split, ("query", "key", "value")
+    )
+    scale = size**-0.5  # tracr scales scores by the key width; ours are not scaled
+    return Layer(
+        query=query * scale,
+        query_bias=query_bias * scale,
+        key=key,
+        key_bias=key_bias,
+        value=value,
+        value_bias=value_bias,
+        output=weights("attn/linear/w").view(heads, size, width),
+        output_bias=weights("attn/linear/b"),
+        hidden=weights("mlp/linear_1/w"),
+        hidden_bias=weights("mlp/linear_1/b"),
+        mlp_output=weights("mlp/linear_2/w"),
+        mlp_output_bias=weights("mlp/linear_2/b"),
+    )
+
+
+def _layout(
+    assembled: assemble.AssembledTransformerModel, output: str, output_label: str
+) -> ResidualLayout:
+    """tracr sorts the dimensions by variable; a variable's name ends in a number that changes from
+    one compilation to the next, so it is cut off here."""
+    slots: list[Slot] = []
+    start = 0
+    labels = [label.split(":", 1) for label in assembled.residual_labels]
+    for label, group in groupby(labels, key=lambda parts: parts[0]):
+        values: tuple[Any, ...] = tuple(parts[1] if len(parts) > 1 else "" for parts in group)
+        stop = start + len(values)
+        name = _stable_name(label, {slot.variable for slot in slots})
+        if label == output_label:
+            encoder = assembled.output_encoder
+            values = tuple(encoder.decode(list(range(len(values))))) if encoder else ()
+            slots.append(Slot(output, start, stop, values, "argmax" if encoder else "number"))
+        else:
+            slots.append(Slot(name, start, stop, values, "argmax"))
+        start = stop
+    return ResidualLayout(tuple(slots), len(labels))
+
+
+def _stable_name(label: str, taken: set[str]) -> str:
+    name, _, number = label.rpartition("_")
+    name = name if number.isdigit() and name else label
+    count = 1
+    while (stable := name if count == 1 else f"{name}_{count}") in taken:
+        count += 1
+    return stable

@@ -1,0 +1,113 @@
+"""Is the compiled model what the program means?
+
+Three answers are compared at every position of every input: the compiled model's, the graph's, and
+that of tracr's own interpreter. Short inputs are tried exhaustively, long ones at random.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from tracr.rasp import rasp
+
+from rinject.circuit import CompiledModel
+from rinject.errors import InputError
+from rinject.lang import interpret
+
+EXHAUSTIVE_INPUTS = 1000
+BATCH = 100
+Tokens = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and where it differed."""
+
+    exhaustive: int
+    """Inputs from all the shortest ones."""
+    random: int
+    """Random inputs of up to the longest length."""
+    undefined: int
+    """Inputs on which the program has no meaning (the interpreter raises); not compared."""
+    mismatches: int
+    """Inputs on which the model or the graph differ from the interpreter."""
+    first: str | None
+    """A description of the first mismatch."""
+
+    @property
+    def inputs(self) -> int:
+        """All inputs tried."""
+        return self.exhaustive + self.random
+
+
+def verify(
+    model: CompiledModel,
+    *,
+    output: rasp.SOp | None = None,
+    random_inputs: int = 2000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Compare model, graph and tracr's interpreter.
+
+    `output` is the s-op that was compiled; a model from a `.rasp` program knows its own.
+    `progress` is called with the inputs done and in all. Raises InputError without an s-op.
+    """
+    if output is None:
+        if model.program is None:
+            raise InputError("give the s-op that was compiled")
+        output = model.program.output
+    short = list(shortest_inputs(model.graph.vocab, model.graph.max_seq_len))
+    drawn = list(drawn_inputs(model, random_inputs, random.Random(seed)))
+    inputs = short + drawn
+    undefined, mismatches, first = 0, 0, None
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
+        for tokens, *answers in zip(
+            batch, model.run_batch(batch), model.graph.run(batch), strict=True
+        ):
+            try:
+                expected = interpret(output, tokens, causal=model.graph.causal)
+            except InputError:
+                undefined += 1
+                continue
+            if any(not same(expected, answer) for answer in answers):
+                mismatches += 1
+                first = first or f"{list(tokens)}: {expected} expected, {answers[0]} from the model"
+        if progress is not None:
+            progress(start + len(batch), len(inputs))
+    return Verification(len(short), len(drawn), undefined, mismatches, first)
+
+
+def same(expected: Sequence[Any], answer: Sequence[Any]) -> bool:
+    """Equal values at every position; None equals only None."""
+    return len(expected) == len(answer) and all(
+        a == b and (a is None) == (b is None) for a, b in zip(expected, answer, strict=True)
+    )
+
+
+def shortest_inputs(vocab: Sequence[Any], longest: int) -> Iterator[Tokens]:
+    """All inputs of length 1, 2, … as long as all of one length fit in `EXHAUSTIVE_INPUTS`."""
+    total = 0
+    for length in range(1, longest + 1):
+        total += len(vocab) ** length
+        if total > EXHAUSTIVE_INPUTS and length > 1:
+            return
+        yield from product(vocab, repeat=length)
+
+
+def drawn_inputs(model: CompiledModel, count: int, rng: random.Random) -> Iterator[Tokens]:
+    """Random inputs, half of them of the longest length.
+
+    Each takes its symbols from a random part of the vocabulary, so that rare extremes, such as the
+    same symbol all along, occur.
+    """
+    vocab, longest = model.graph.vocab, model.graph.max_seq_len
+    for index in range(count):
+        length = longest if index % 2 else rng.randint(1, longest)
+        part = rng.sample(vocab, rng.randint(1, min(len(vocab), 12)))
+        yield tuple(rng.choices(part, k=length))

@@ -1,0 +1,56 @@
+"""Compiled models on disk."""
+
+import json
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+from tracr.rasp import rasp
+
+from rinject.circuit import CompiledModel
+from rinject.circuit.model import FILE
+from rinject.compiler import compile_program
+from rinject.errors import InputError
+from rinject.lang import load_program
+
+SOURCE = "before = select(indices, indices, <); out = aggregate(before, indices) + 1;"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    program = load_program(text=SOURCE)
+    compile_program(program, vocab=["a"], max_seq_len=4).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_round_trip(saved: Path) -> None:
+    model = CompiledModel.load(saved)
+    assert model.run("aaaa") == [None, 1, 1.5, 2.0]
+    assert model.program is not None
+    assert model.program.source == SOURCE
+    assert (saved / "program.rasp").read_text() == SOURCE
+
+
+def test_saving_replaces_what_was_there(saved: Path) -> None:
+    compile_program(rasp.tokens, vocab=["b"], max_seq_len=2).save(saved)
+    assert CompiledModel.load(saved).run("b") == ["b"]
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no compiled model"):
+        CompiledModel.load(tmp_path)
+
+
+def test_truncated(saved: Path) -> None:
+    data = (saved / FILE).read_bytes()
+    (saved / FILE).write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match="damaged"):
+        CompiledModel.load(saved)
+
+
+def test_newer_schema(saved: Path) -> None:
+    tensors = load_file(saved / FILE)
+    save_file(tensors, saved / FILE, metadata={"rinject": json.dumps({"schema": 99})})
+    with pytest.raises(InputError, match="newer"):
+        CompiledModel.load(saved)
