@@ -6,7 +6,7 @@ program. The only module that imports tracr's compiler, and with it JAX.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -25,8 +25,6 @@ from rinject.lang.interpreter import dependencies
 _FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 _CHILDREN = ("inner", "fst", "snd", "keys", "queries", "selector", "sop")
-
-Weights = Callable[[str], Tensor]
 
 
 def assemble_with_tracr(output: rasp.SOp, graph: Graph) -> tuple[Transformer, ResidualLayout]:
@@ -82,22 +80,26 @@ def _transformer(assembled: assemble.AssembledTransformerModel, graph: Graph) ->
     encoding: Mapping[Any, int] = assembled.input_encoder.encoding_map
     tokens = [*graph.vocab, assembled.input_encoder.bos_token]
     rows = torch.tensor([encoding[token] for token in tokens])
+    config = assembled.model_config
     layers = tuple(
-        _layer(assembled.model_config, lambda name, i=i: params[f"transformer/layer_{i}/{name}"])
-        for i in range(assembled.model_config.num_layers)
+        _layer(config, _below(params, f"transformer/layer_{i}/")) for i in range(config.num_layers)
     )
     positions = params["pos_embed/embeddings"][: graph.max_seq_len + 1]
     return Transformer(params["token_embed/embeddings"][rows], positions, layers, graph.causal)
 
 
-def _layer(config: Any, weights: Weights) -> Layer:
+def _below(params: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in params.items() if k.startswith(prefix)}
+
+
+def _layer(config: Any, weights: Mapping[str, Tensor]) -> Layer:
     heads, size = config.num_heads, config.key_size
-    width = weights("attn/query/w").shape[0]
+    width = weights["mlp/linear_1/w"].shape[0]
 
     def split(name: str) -> tuple[Tensor, Tensor]:
         """[H, D, E] and [H, E]."""
-        weight = weights(f"attn/{name}/w").view(width, heads, size).transpose(0, 1)
-        return weight.contiguous(), weights(f"attn/{name}/b").view(heads, size)
+        weight = weights[f"attn/{name}/w"].view(width, heads, size).transpose(0, 1)
+        return weight.contiguous(), weights[f"attn/{name}/b"].view(heads, size)
 
     (query, query_bias), (key, key_bias), (value, value_bias) = map(
         split, ("query", "key", "value")
@@ -110,12 +112,12 @@ def _layer(config: Any, weights: Weights) -> Layer:
         key_bias=key_bias,
         value=value,
         value_bias=value_bias,
-        output=weights("attn/linear/w").view(heads, size, width),
-        output_bias=weights("attn/linear/b"),
-        hidden=weights("mlp/linear_1/w"),
-        hidden_bias=weights("mlp/linear_1/b"),
-        mlp_output=weights("mlp/linear_2/w"),
-        mlp_output_bias=weights("mlp/linear_2/b"),
+        output=weights["attn/linear/w"].view(heads, size, width),
+        output_bias=weights["attn/linear/b"],
+        hidden=weights["mlp/linear_1/w"],
+        hidden_bias=weights["mlp/linear_1/b"],
+        mlp_output=weights["mlp/linear_2/w"],
+        mlp_output_bias=weights["mlp/linear_2/b"],
     )
 
 

@@ -1,0 +1,224 @@
+"""The bundle: an ordinary Hugging Face model directory, and one file that says the rest.
+
+``rinject.safetensors`` holds the map and the program's tables; its header holds the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from transformers import PreTrainedModel
+
+from rinject.errors import InputError
+from rinject.graph import Graph
+from rinject.inject.projection import Projection, variable_slices
+from rinject.inject.record import BundleRecord, variable_records
+from rinject.lang import Program, load_program
+from rinject.student import hidden_size, load_student
+from rinject.student.quiet import quiet
+from rinject.tokens import Reconciliation
+
+OWN_FILE = "rinject.safetensors"
+AGAIN = "inject the program again"
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A student with a program in it, and all that is needed to read the program back out."""
+
+    model: PreTrainedModel
+    reconciliation: Reconciliation
+    graph: Graph
+    projection: Projection
+    record: BundleRecord
+    path: Path | None = None
+    """Where it is saved; None before."""
+
+    @cached_property
+    def program(self) -> Program:
+        """The program, from the source that the bundle keeps."""
+        return load_program(text=self.record.program.source)
+
+    @property
+    def last_layer(self) -> int:
+        """k: the last aligned compiled stream."""
+        return len(self.record.layers) - 1
+
+
+# --- saving ---------------------------------------------------------------------------------------
+
+
+def check_target(directory: Path) -> None:
+    """Raises InputError when a bundle cannot be written there without harm to something else."""
+    if directory.is_dir() and not (directory / OWN_FILE).is_file() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} holds other files", hint="choose an empty or a new directory"
+        )
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file", hint="choose a directory for the bundle")
+
+
+def save_bundle(bundle: Bundle, directory: str | Path) -> Bundle:
+    """Writes a bundle and returns it with its place and the hashes of its files.
+
+    It is written beside the directory and put in place once complete, so a bundle that was there
+    before is lost only to a complete one. Raises InputError where something else is in the way.
+    """
+    directory = Path(directory)
+    check_target(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        new.chmod(0o777 & ~_umask())
+        with quiet():
+            bundle.model.save_pretrained(new)
+            bundle.reconciliation.tokenizer.save_pretrained(new)
+        record = replace(bundle.record, files=_hashes(new))
+        _write_own(bundle, record, new / OWN_FILE)
+        _put_in_place(new, directory)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return replace(bundle, record=record, path=directory)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_own(bundle: Bundle, record: BundleRecord, path: Path) -> None:
+    graph, tables = bundle.graph.to_record()
+    arrays = {f"graph.{name}": np.ascontiguousarray(table) for name, table in tables.items()}
+    arrays["projection.weight"] = bundle.projection.weight.detach().float().cpu().numpy()
+    arrays["projection.bias"] = bundle.projection.bias.detach().float().cpu().numpy()
+    text = json.dumps(replace(record, graph=graph).to_json())
+    save_file(arrays, path, {"record": text, "sha256": _own_hash(text, arrays)})
+
+
+def _own_hash(record: str, arrays: Arrays) -> str:
+    digest = hashlib.sha256(record.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"\n{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _hashes(directory: Path) -> dict[str, str]:
+    return {path.name: _file_hash(path) for path in sorted(directory.iterdir()) if path.is_file()}
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _put_in_place(new: Path, directory: Path) -> None:
+    """Renames; the old directory, if any, comes back should that fail."""
+    if not directory.exists():
+        os.rename(new, directory)
+        return
+    old = new.with_name(new.name + ".old")
+    os.rename(directory, old)
+    try:
+        os.rename(new, directory)
+    except OSError:
+        os.rename(old, directory)
+        raise
+    shutil.rmtree(old)
+
+
+# --- loading --------------------------------------------------------------------------------------
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """The bundle in a directory, after checking that its files are as they were written.
+
+    Raises InputError: there is none, it is damaged, or a newer rinject wrote it.
+    """
+    path = Path(path)
+    if not (path / OWN_FILE).is_file():
+        raise InputError(f"there is no bundle at {path}", hint="make one: rinject inject")
+    record, arrays = _read_own(path / OWN_FILE)
+    _check_files(path, record.files)
+    with _explained(path):
+        student = load_student(path.resolve())
+        graph = Graph.from_record(record.graph, _within(arrays, "graph."))
+        if variable_records(graph) != record.variables:
+            raise InputError("its variables are not those of its program")
+        return Bundle(
+            model=student.model,
+            reconciliation=Reconciliation.from_record(record.symbols, student.tokenizer),
+            graph=graph,
+            projection=_projection(graph, student.model, _within(arrays, "projection.")),
+            record=record,
+            path=path,
+        )
+
+
+def _read_own(path: Path) -> tuple[BundleRecord, dict[str, np.ndarray]]:
+    with _explained(path.parent):
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        record = json.loads(header["record"])
+        made = BundleRecord.from_json(record)
+        if header["sha256"] != _own_hash(header["record"], arrays):
+            raise InputError(f"{OWN_FILE} has changed since it was written")
+        return made, arrays
+
+
+def _check_files(path: Path, files: Mapping[str, str]) -> None:
+    for name, digest in files.items():
+        if not (path / name).is_file():
+            raise InputError(f"the bundle {path} is damaged: {name} is missing", hint=AGAIN)
+        if _file_hash(path / name) != digest:
+            raise InputError(
+                f"the bundle {path} is damaged: {name} has changed since it was written",
+                hint=AGAIN,
+            )
+
+
+def _projection(graph: Graph, model: PreTrainedModel, arrays: Arrays) -> Projection:
+    projection = Projection(variable_slices(graph), hidden_size(model))
+    state: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    projection.load_state_dict(state)
+    return projection.eval()
+
+
+def _within(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Whatever cannot be read makes the bundle damaged; a newer schema speaks for itself."""
+    try:
+        yield
+    except InputError as error:
+        if error.message.startswith("the bundle"):
+            raise
+        message = f"the bundle {path} is damaged: {error.message}"
+        raise InputError(message, hint=error.hint or AGAIN) from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        message = f"the bundle {path} is damaged: {OWN_FILE} cannot be read"
+        raise InputError(message, hint=AGAIN) from error

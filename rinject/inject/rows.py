@@ -1,0 +1,82 @@
+"""Examples as rows of student ids: prompt, answer, and nothing after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rinject.tasks.task import Example
+from rinject.tokens import Reconciliation
+
+FILLER = 0  # any id will do: under causal attention nothing before it sees what is on the right
+
+
+@dataclass(frozen=True)
+class Rows:
+    """B rows of at most T tokens, filled up on the right."""
+
+    ids: np.ndarray
+    """int64 [B, T]."""
+    prompt_lengths: np.ndarray
+    """int64 [B]: tokens before the answer."""
+    lengths: np.ndarray
+    """int64 [B]: tokens of prompt and answer."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, index: np.ndarray | slice) -> Rows:
+        """Some of the rows, no wider than they need."""
+        lengths = self.lengths[index]
+        width = int(lengths.max(initial=0))
+        return Rows(self.ids[index][:, :width], self.prompt_lengths[index], lengths)
+
+    def by_length(self, size: int) -> list[tuple[np.ndarray, Rows]]:
+        """All rows in batches of rows alike in length; with each batch, where its rows stood."""
+        order = np.argsort(self.lengths, kind="stable")
+        parts = [order[start : start + size] for start in range(0, len(order), size)]
+        return [(part, self.take(part)) for part in parts]
+
+    def in_prompt(self) -> np.ndarray:
+        """bool [B, T]: the tokens of the prompts."""
+        return np.arange(self.ids.shape[1]) < self.prompt_lengths[:, None]
+
+    def before_answer(self) -> np.ndarray:
+        """bool [B, T]: the tokens whose next token belongs to the answer."""
+        place = np.arange(self.ids.shape[1])
+        ends = self.lengths[:, None] - 1
+        return (place >= self.prompt_lengths[:, None] - 1) & (place < ends)
+
+    def answers(self) -> np.ndarray:
+        """int64 [M]: the answer tokens, row after row, as `before_answer` selects them."""
+        return self.ids[:, 1:][self.before_answer()[:, :-1]]
+
+
+def example_rows(examples: Iterable[Example], reconciliation: Reconciliation) -> Rows:
+    """The rows of all examples, tokenized in bulk.
+
+    Prompt and answer are tokenized apart, as when the student is asked for the answer, so the
+    border between them is one between tokens whatever their characters.
+    """
+    pairs = [(example.prompt, example.answer) for example in examples]
+    prompts = encode_all(reconciliation, [prompt for prompt, _ in pairs])
+    answers = encode_all(reconciliation, [answer for _, answer in pairs])
+    return rows_of(prompts, answers)
+
+
+def rows_of(prompts: list[list[int]], answers: list[list[int]]) -> Rows:
+    """Rows of prompts and answers that are tokenized already."""
+    prompt_lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)
+    lengths = prompt_lengths + np.array([len(ids) for ids in answers], dtype=np.int64)
+    ids = np.full((len(prompts), int(lengths.max(initial=0))), FILLER, dtype=np.int64)
+    for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        ids[row, : lengths[row]] = prompt + answer
+    return Rows(ids, prompt_lengths, lengths)
+
+
+def encode_all(reconciliation: Reconciliation, texts: list[str]) -> list[list[int]]:
+    """Student ids of many texts, without special tokens around them."""
+    backend = reconciliation.tokenizer.backend_tokenizer
+    return [encoded.ids for encoded in backend.encode_batch(texts, add_special_tokens=False)]

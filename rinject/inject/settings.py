@@ -1,0 +1,174 @@
+"""All hyper-parameters of an injection, with the paper's values as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from typing import Any
+
+from rinject.errors import InputError
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "method": ("tracr-injection", "finetune"),
+    "alignment": ("slice", "cosine"),
+    "roll": ("final-result", "subspace", "none"),
+    "layer_map": ("one-to-one", "stretched"),
+    "device": ("auto", "cpu", "cuda"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+"""The settings that take one of a few words."""
+
+_AT_LEAST_ONE = (
+    "steps", "task_rows", "text_rows", "kl_every", "examples", "log_every", "eval_every",
+)  # fmt: skip
+_NOT_NEGATIVE = (
+    "student_rate", "map_rate", "alpha", "beta", "gamma", "weight_decay", "threads",
+    "eval_examples", "checkpoint_every", "seed",
+)  # fmt: skip
+_SHARES = ("warmup", "decay")
+_NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_every")
+
+
+@dataclass(frozen=True)
+class InjectSettings:
+    """How a program is injected (arXiv 2505.10719, section 3 and appendix D).
+
+    Raises InputError, naming the flag, for a value that cannot be used.
+    """
+
+    method: str = "tracr-injection"
+    """`tracr-injection`, or the baseline `finetune`: no alignment and no roll, only a probe."""
+    alignment: str = "cosine"
+    """Loss of the map: `cosine` over the whole stream (the paper's), or `slice`, cross-entropy
+    within the slice of each variable."""
+    steps: int = 80_000
+    """Number of optimizer steps."""
+    task_rows: int = 12
+    """Examples of the task in each step."""
+    text_rows: int = 12
+    """Windows of ordinary text in each step."""
+    text_tokens: int = 70
+    """Tokens of each window of text."""
+    student_rate: float = 1e-6
+    """Learning rate of the student."""
+    map_rate: float = 1e-4
+    """Learning rate of the linear map from the student's stream to the program's."""
+    alpha: float = 1.0
+    """Weight of L_CE, the cross-entropy of the answer tokens."""
+    beta: float = 1.0
+    """Weight of L_ALG, the alignment of the streams."""
+    gamma: float = 1.0
+    """Weight of L_KL, the divergence from the untouched student on ordinary text."""
+    roll: str = "final-result"
+    """Which subspace the answer must travel through after the last aligned layer: the map's rows
+    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`."""
+    layer_map: str = "one-to-one"
+    """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
+    last_layer: int | None = None
+    """Student layer that the last compiled layer is stretched to; by default a sixth of the
+    student's layers stay free after it."""
+    warmup: float = 0.0
+    """Share of the steps over which both rates rise from zero."""
+    decay: float = 0.0
+    """Share of the steps, at the end, over which both rates fall to zero."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay, of student and map."""
+    kl_every: int = 1
+    """Compute L_KL on every n-th step only, with n times its weight."""
+    examples: int = 100_000
+    """The most different examples drawn; later steps take them again in another order."""
+    threads: int = 0
+    """Threads of torch on the CPU; 0 leaves torch's choice."""
+    device: str = "auto"
+    """`cpu`, `cuda`, or `auto`: CUDA where there is one."""
+    precision: str = "auto"
+    """Of the forward passes: `float32`, `bfloat16`, or `auto`: bfloat16 on CUDA only."""
+    log_every: int = 10
+    """Steps between two reports of progress."""
+    eval_every: int = 1000
+    """Steps between two measurements of accuracy on held-out examples."""
+    eval_examples: int = 200
+    """Number of held-out examples measured; 0 measures none."""
+    checkpoint_every: int = 5000
+    """Steps between two checkpoints; 0 keeps one on Ctrl-C only."""
+    seed: int = 42
+    """Seed of everything random."""
+
+    def __post_init__(self) -> None:
+        for name, words in CHOICES.items():
+            value = getattr(self, name)
+            _check(value in words, name, f"must be {' or '.join(words)}, not {value!r}")
+        for name in _AT_LEAST_ONE:
+            self._check_number(name, 1)
+        for name in _NOT_NEGATIVE:
+            self._check_number(name, 0)
+        self._check_number("text_tokens", 2)
+        for name in _SHARES:
+            self._check_number(name, 0)
+            value = getattr(self, name)
+            _check(value <= 1, name, f"is a share of the steps, 0 to 1, not {value}")
+        _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
+
+    def _check_number(self, name: str, least: int) -> None:
+        value = getattr(self, name)
+        _check(value >= least, name, f"must be at least {least}, not {value}")
+
+    @classmethod
+    def for_student(cls, is_embedded: bool, **overrides: Any) -> InjectSettings:
+        """The defaults for a student, with the given settings; None stands for the default.
+
+        Raises InputError for unknown names and unusable values.
+        """
+        given = {name: value for name, value in overrides.items() if value is not None}
+        return cls.from_record((TINY if is_embedded else {}) | given)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> InjectSettings:
+        """The settings that :meth:`to_record` wrote; unknown names are an InputError."""
+        known = [field.name for field in fields(cls)]
+        for name in record:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else None
+                raise InputError(f"there is no setting {name!r}", hint=hint)
+        return cls(**record)
+
+    def to_record(self) -> dict[str, Any]:
+        """All settings by name, ready for JSON."""
+        return asdict(self)
+
+    def run_record(self) -> dict[str, Any]:
+        """The settings that a resumed run must share: those that change the result."""
+        return {k: v for k, v in self.to_record().items() if k not in _NOT_OF_THE_RUN}
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the student is only finetuned."""
+        return self.method == "finetune"
+
+
+TINY: dict[str, Any] = {
+    "alignment": "slice",
+    "steps": 1000,
+    "text_tokens": 48,  # as long as a prompt: no filler in the rectangle of a batch
+    "kl_every": 2,
+    "student_rate": 1e-3,
+    "map_rate": 5e-3,
+    "warmup": 0.03,
+    "decay": 0.3,
+    "examples": 20_000,
+    "eval_every": 100,
+    "checkpoint_every": 0,
+}
+"""What differs for the embedded student, which learns in minutes on two CPU cores."""
+
+
+def flag(name: str) -> str:
+    """The command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def _check(holds: bool, name: str, problem: str) -> None:
+    if not holds:
+        raise InputError(f"{flag(name)} {problem}")

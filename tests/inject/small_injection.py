@@ -1,0 +1,174 @@
+"""A small program, its task, and small students to inject it into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from random import Random
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    LlamaConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerFast,
+)
+
+from rinject.circuit import CompiledModel
+from rinject.compiler import compile_program
+from rinject.inject import InjectSettings
+from rinject.inject.bundle import Bundle
+from rinject.inject.projection import Projection, variable_slices
+from rinject.inject.randomness import torch_generator
+from rinject.inject.record import (
+    BaseRecord,
+    BundleRecord,
+    ProgramRecord,
+    variable_records,
+    versions,
+)
+from rinject.lang import Header, Program, load_program
+from rinject.student import Student
+from rinject.tokens import Reconciliation, reconcile
+
+SOURCE = """
+program small_dyck {
+    vocabulary "(", ")", "compute", "_";
+    longest    22;
+    attention  causal;
+    output     answer;
+
+    prompt     "Is it balanced? {input}\\nAnswer:";
+    symbol     ":" is "compute";
+    otherwise  "_";
+    answer     True is " yes";
+    answer     False is " no";
+}
+
+opened = selector_width(select(tokens, "(", ==));
+closed = selector_width(select(tokens, ")", ==));
+depth = opened - closed;
+lows = selector_width(select(depth, 0, <));
+before = aggregate(select(indices, indices - 1, ==), tokens);   # no value at the first token
+balanced = depth == 0 and lows == 0 and before != "(";
+answer = balanced if tokens == "compute" else False;
+"""
+WIDTH, LAYERS, POSITIONS = 16, 4, 64
+SENTENCES = [
+    "Is it balanced? (())\nAnswer: yes",
+    "Is it balanced? ()((\nAnswer: no",
+    "The text of the other pages is plain: words, words and more words, yes or no.",
+] * 8
+TEXTS = ["The words of the pages are plain words, and the answer is: no more pages. " * 20] * 3
+HELD_OUT = ["More words of plain text is the answer of the other pages. " * 30]
+
+
+@dataclass(frozen=True)
+class SmallTask:
+    """Strings of one kind of bracket, half of them balanced."""
+
+    header: Header
+    name: str = "small_dyck"
+    kinds: tuple[str, ...] = ("random", "balanced")
+
+    def draw(self, kind: str, rng: Random) -> str:
+        pairs = rng.randint(1, 7)
+        if kind == "random":
+            return "".join(rng.choice("()") for _ in range(2 * pairs))
+        text = ""
+        for _ in range(pairs):
+            at = rng.randint(0, len(text))
+            text = text[:at] + "()" + text[at:]
+        return text
+
+    def output(self, text: str) -> bool:
+        depth = 0
+        for bracket in text:
+            depth += 1 if bracket == "(" else -1
+            if depth < 0:
+                return False
+        return depth == 0
+
+
+CONFIGS: dict[str, PreTrainedConfig] = {
+    "gpt2": GPT2Config(
+        vocab_size=320, n_embd=WIDTH, n_layer=LAYERS, n_head=2, n_positions=POSITIONS,
+        bos_token_id=0, eos_token_id=0,
+    ),
+    "llama": LlamaConfig(
+        vocab_size=320, hidden_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=2,
+        num_key_value_heads=1, intermediate_size=32, max_position_embeddings=POSITIONS,
+        bos_token_id=0, eos_token_id=0, pad_token_id=None,
+    ),
+}  # fmt: skip
+
+
+@cache
+def program() -> Program:
+    return load_program(text=SOURCE)
+
+
+@cache
+def compiled() -> CompiledModel:
+    return compile_program(program())
+
+
+def task() -> SmallTask:
+    return SmallTask(program().header)
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerFast:
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=["<|endoftext|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(SENTENCES, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>")
+
+
+def student(kind: str = "gpt2") -> Student:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(CONFIGS[kind]).eval()
+    return Student("small", model, tokenizer(), is_embedded=False)
+
+
+@cache
+def reconciliation() -> Reconciliation:
+    return reconcile(tokenizer(), program().header)
+
+
+def settings(**changed: object) -> InjectSettings:
+    quick = {
+        "steps": 6, "task_rows": 4, "text_rows": 3, "text_tokens": 12, "student_rate": 1e-3,
+        "map_rate": 5e-3, "examples": 30, "eval_examples": 8, "eval_every": 3, "log_every": 2,
+        "checkpoint_every": 0, "alignment": "slice", "device": "cpu",
+    }  # fmt: skip
+    return InjectSettings.for_student(False, **(quick | changed))
+
+
+def bundle(kind: str = "gpt2") -> Bundle:
+    """An untrained student with a random map."""
+    graph, base = compiled().graph, student(kind)
+    projection = Projection(variable_slices(graph), WIDTH, torch_generator(0, "map"))
+    record = BundleRecord(
+        program=ProgramRecord.of(program()),
+        variables=variable_records(graph),
+        layers=tuple(range(compiled().num_layers + 1)),
+        symbols=reconciliation().to_record(),
+        prompt=program().header.prompt or "",
+        settings=settings(),
+        base=BaseRecord("small", "0" * 64),
+        graph={},
+        metrics={"accuracy": 0.5},
+        versions=versions(),
+        seed=42,
+    )
+    return Bundle(base.model, reconciliation(), graph, projection, record)

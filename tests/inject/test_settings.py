@@ -1,0 +1,99 @@
+"""Settings: the paper's values, and one line naming the flag for what cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from rinject.errors import InputError
+from rinject.inject import InjectSettings
+from rinject.inject.layers import student_layers
+from rinject.inject.settings import CHOICES, TINY
+from rinject.inject.state import rate_factor
+
+
+def test_the_papers_values_are_the_default():
+    s = InjectSettings.for_student(False)
+    assert (s.method, s.alignment, s.roll, s.layer_map) == (
+        "tracr-injection", "cosine", "final-result", "one-to-one",
+    )  # fmt: skip
+    assert (s.steps, s.task_rows, s.text_rows, s.text_tokens) == (80_000, 12, 12, 70)
+    assert (s.student_rate, s.map_rate, s.seed) == (1e-6, 1e-4, 42)
+    assert (s.alpha, s.beta, s.gamma) == (1, 1, 1)
+    assert (s.warmup, s.decay, s.weight_decay) == (0, 0, 0)
+
+
+def test_the_embedded_student_has_its_own_set_and_none_is_the_default():
+    s = InjectSettings.for_student(True, steps=None, seed=7)
+    assert s.steps == TINY["steps"]
+    assert s.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"steps": 0}, "--steps must be at least 1, not 0"),
+        ({"task_rows": 0}, "--task-rows must be at least 1"),
+        ({"text_tokens": 1}, "--text-tokens must be at least 2"),
+        ({"kl_every": 0}, "--kl-every must be at least 1"),
+        ({"student_rate": -1.0}, "--student-rate must be at least 0"),
+        ({"student_rate": float("nan")}, "--student-rate must be at least 0"),
+        ({"warmup": 1.5}, "--warmup is a share of the steps"),
+        ({"warmup": 0.6, "decay": 0.6}, "--decay and --warmup together"),
+        ({"method": "magic"}, "--method must be tracr-injection or finetune, not 'magic'"),
+        *(({name: "x"}, "--" + name.replace("_", "-")) for name in CHOICES),
+        ({"stepz": 3}, "there is no setting 'stepz'"),
+    ],
+)
+def test_unusable_values(given, message):
+    with pytest.raises(InputError) as caught:
+        InjectSettings.for_student(False, **given)
+    assert caught.value.message.startswith(message)
+
+
+def test_a_near_name_is_hinted():
+    with pytest.raises(InputError) as caught:
+        InjectSettings.from_record({"step": 3})
+    assert caught.value.hint == "did you mean 'steps'?"
+
+
+def test_record_round_trip():
+    s = InjectSettings.for_student(True, last_layer=9, roll="subspace")
+    assert InjectSettings.from_record(s.to_record()) == s
+    assert "threads" not in s.run_record()
+
+
+def test_rates_rise_stay_and_fall():
+    s = InjectSettings(steps=100, warmup=0.1, decay=0.2)
+    factors = [rate_factor(step, s) for step in range(100)]
+    assert factors[0] == pytest.approx(0.1)
+    assert set(factors[9:81]) == {1.0}
+    assert factors[99] == pytest.approx(0.05)
+    assert {rate_factor(step, InjectSettings(steps=3)) for step in range(3)} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("k", "layers", "given", "expected"),
+    [
+        (3, 12, {}, (0, 1, 2, 3)),
+        (12, 12, {}, tuple(range(13))),
+        (5, 12, {"layer_map": "stretched"}, (0, 2, 4, 6, 8, 10)),
+        (3, 12, {"layer_map": "stretched", "last_layer": 7}, (0, 2, 5, 7)),
+        (2, 3, {"layer_map": "stretched"}, (0, 1, 2)),
+        (3, 3, {"layer_map": "stretched"}, (0, 1, 2, 3)),
+        (0, 3, {"layer_map": "stretched"}, (0,)),
+    ],
+)
+def test_layer_maps(k, layers, given, expected):
+    assert student_layers(k, layers, InjectSettings(**given)) == expected
+
+
+@pytest.mark.parametrize("last_layer", [2, 13])
+def test_layers_that_do_not_exist(last_layer):
+    settings = InjectSettings(layer_map="stretched", last_layer=last_layer)
+    with pytest.raises(InputError, match="--last-layer must be 3 to 12"):
+        student_layers(3, 12, settings)
+
+
+def test_a_student_that_is_too_shallow():
+    with pytest.raises(InputError, match="needs 5 layers, the student has 3"):
+        student_layers(5, 3, InjectSettings())

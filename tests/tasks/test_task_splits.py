@@ -1,0 +1,78 @@
+"""Streams of examples: disjoint, without repeats, the same for the same seed."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from rinject.errors import InputError, RinjectError
+from rinject.lang import load_program
+from rinject.tasks import SPLITS, Split, answer_text, examples, find_task, split_of, stream
+from rinject.tasks.shuffle_dyck import ShuffleDyck
+
+PROGRAM = load_program(Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp")
+TASK = find_task(PROGRAM)
+
+
+class Pairs(ShuffleDyck):
+    """Two brackets: nine correct strings, thirty-six in all."""
+
+    def draw(self, kind: str, rng: Random) -> str:
+        return "".join(rng.choices("()[]{}", k=2))
+
+
+def test_splits_are_disjoint_and_without_repeats() -> None:
+    drawn = {split: [e.input for e in examples(TASK, split, 1500, seed=1)] for split in SPLITS}
+    for split, inputs in drawn.items():
+        assert len(set(inputs)) == 1500
+        assert {split_of(text) for text in inputs} == {split}
+    assert len(set().union(*drawn.values())) == 1500 * len(SPLITS)
+
+
+def test_a_split_is_a_stable_function_of_the_input() -> None:
+    found: dict[str, Split] = {text: split_of(text) for text in ("()", "([)]", "()[]", "[]{()}")}
+    assert found == {"()": "test", "([)]": "test", "()[]": "train", "[]{()}": "train"}
+
+
+def test_the_same_seed_gives_the_same_examples() -> None:
+    first = examples(TASK, "validation", 50, seed=7)
+    assert first == examples(TASK, "validation", 50, seed=7)
+    assert first == list(islice(stream(TASK, "validation", 7), 50))
+    assert first != examples(TASK, "validation", 50, seed=8)
+
+
+def test_an_example_is_written_as_the_program_says() -> None:
+    for example in examples(TASK, "test", 20, seed=0):
+        question = "Are parenthesis here correctly matched? "
+        assert example.prompt == f"{question}{example.input}\nAnswer:"
+        assert example.answer in (" yes", " no")
+
+
+def test_a_split_that_is_used_up_says_so() -> None:
+    with pytest.raises(RinjectError, match="no more train inputs") as caught:
+        examples(Pairs(PROGRAM.header), "train", 40, seed=0)
+    assert caught.value.hint == "ask for fewer examples"
+
+
+def test_an_output_without_an_answer_is_an_error() -> None:
+    with pytest.raises(RinjectError, match="does not say how to write the output 1"):
+        answer_text(PROGRAM.header, 1)  # 1 == True, but is written otherwise
+
+
+def test_a_program_without_a_task_is_an_error() -> None:
+    program = load_program(
+        text='program sorting { vocabulary "a"; longest 9; output r; } r = tokens;'
+    )
+    with pytest.raises(InputError, match="no task for the program `sorting`"):
+        find_task(program)
+
+
+def test_a_program_that_does_not_meet_text_is_an_error() -> None:
+    program = load_program(
+        text='program shuffle_dyck { vocabulary "a"; longest 9; output r; } r = tokens;'
+    )
+    with pytest.raises(InputError, match="does not say how it meets text"):
+        find_task(program)
