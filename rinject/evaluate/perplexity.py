@@ -1,0 +1,69 @@
+"""Token perplexity on ordinary text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from rinject.errors import InputError
+from rinject.inject.batches import text_ids
+from rinject.tokens import Reconciliation
+
+WINDOW = 256
+LOGITS_AT_ONCE = 16_000_000
+
+
+@dataclass(frozen=True)
+class PerplexityReport:
+    """exp of the mean negative log-likelihood of all tokens."""
+
+    perplexity: float
+    tokens: int
+    """Tokens predicted."""
+    window: int
+    """Tokens that the model sees at once, at most."""
+
+
+def perplexity(
+    model: PreTrainedModel, reconciliation: Reconciliation, texts: Sequence[str]
+) -> PerplexityReport:
+    """The perplexity of a model on texts, as the reconciled tokenizer splits them.
+
+    Two models are comparable on the same reconciliation only, since both then predict the same
+    tokens. Raises InputError without text.
+    """
+    return perplexity_of_ids(model, text_ids(texts, reconciliation))
+
+
+def perplexity_of_ids(
+    model: PreTrainedModel, ids: np.ndarray, *, window: int = WINDOW
+) -> PerplexityReport:
+    """The same on one row of ids [K]: windows side by side, each token but the first predicted."""
+    if len(ids) < 2:
+        raise InputError("there is no text to measure perplexity on")
+    config = model.config.get_text_config(decoder=True)
+    window = min(window, getattr(config, "max_position_embeddings", None) or window)
+    at_once = max(1, LOGITS_AT_ONCE // (window * config.vocab_size))
+    row = torch.from_numpy(ids)
+    whole = (len(row) - 1) // window * window
+    inputs = [*row[:whole].view(-1, window).split(at_once), row[None, whole:-1]]
+    following = [*row[1 : whole + 1].view(-1, window).split(at_once), row[None, whole + 1 :]]
+    sums = [_loss(model, x, y) for x, y in zip(inputs, following, strict=True) if x.numel()]
+    tokens = len(row) - 1
+    return PerplexityReport(math.exp(sum(sums) / tokens), tokens, window)
+
+
+@torch.no_grad()
+def _loss(model: PreTrainedModel, inputs: Tensor, following: Tensor) -> float:
+    """Summed negative log-likelihood of the tokens [B, T] that follow each input token [B, T]."""
+    logits = model(input_ids=inputs.to(model.device), use_cache=False).logits  # [B, T, vocabulary]
+    flat = logits.flatten(0, 1).float()
+    loss = functional.cross_entropy(flat, following.to(model.device).flatten(), reduction="sum")
+    return float(loss)
