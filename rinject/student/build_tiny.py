@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from rinject.tasks.text import documentation_pages
 END_OF_TEXT = "<|endoftext|>"
 CHUNK_CHARACTERS = 3000
 HELD_OUT_SHARE = 64  # one chunk in sixty-four
+NEVER_TRAINED = frozenset({"tinyshakespeare"})  # perplexity is measured on it
 OVERLAP_WORDS = 8  # a paragraph that shares so many words in a row with a held-out page is dropped
 
 
@@ -70,7 +72,11 @@ def read_chunks(directory: Path) -> dict[str, list[str]]:
     """Source name -> chunks of about `CHUNK_CHARACTERS`, cut between paragraphs."""
     held_out = [page.text for page in documentation_pages() if page.held_out]
     seen = set().union(*(word_runs(text) for text in held_out))
-    sources = {path.stem: path.read_text(encoding="utf-8") for path in directory.glob("*.txt")}
+    sources = {
+        path.stem: path.read_text(encoding="utf-8")
+        for path in directory.glob("*.txt")
+        if path.stem not in NEVER_TRAINED
+    }
     pages = (page.text for page in documentation_pages() if not page.held_out)
     sources["python-docstrings"] = "\n\n".join(pages)
     return {name: list(chunks(unseen(text, seen))) for name, text in sorted(sources.items())}
@@ -237,7 +243,9 @@ def build(settings: Settings) -> dict[str, object]:
     ids = encode(tokenizer, texts)
     print(f"{len(ids)} tokens, {sum(p.numel() for p in model.parameters())} parameters", flush=True)
     steps = train(model, ids, settings)
-    model.eval()
+    model.half().save_pretrained(settings.out)
+    shutil.rmtree(settings.out / "checkpoint", ignore_errors=True)
+    model.float().eval()  # what is measured is what was saved: the weights in half precision
     length = settings.positions // 2
     documentation = [page.text for page in documentation_pages() if page.held_out]
     parts = [chunk for chunks_ in rest.values() for chunk in chunks_]
@@ -258,7 +266,6 @@ def build(settings: Settings) -> dict[str, object]:
             if sum(map(len, parts)) > 10_000
         },
     }
-    model.half().save_pretrained(settings.out)
     (settings.out / "training.json").write_text(json.dumps(record, indent=2) + "\n")
     return record
 

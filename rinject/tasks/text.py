@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rinject.errors import InputError
+
 HELD_OUT_SHARE = 16  # one page in sixteen
 SHORTEST_PAGE = 400  # characters
 SKIPPED_PACKAGES = frozenset({"site-packages", "test", "tests", "idlelib", "lib2to3", "pydoc_data"})
@@ -37,14 +39,22 @@ class Page:
 
 
 def documentation_pages() -> list[Page]:
-    """All pages of the installed Python's own documentation, sorted by name."""
+    """All pages of the installed Python's own documentation, sorted by name.
+
+    Raises InputError where Python was installed without it.
+    """
     pages = [*_topic_pages(), *_docstring_pages()]
     return sorted((p for p in pages if len(p.text) >= SHORTEST_PAGE), key=lambda page: page.name)
 
 
 def _topic_pages() -> Iterator[Page]:
-    from pydoc_data.topics import topics
-
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise InputError(
+            "this Python was installed without its documentation (pydoc_data)",
+            hint="install the whole standard library, in a Python of the ordinary kind",
+        ) from None
     for name, text in topics.items():
         yield Page(f"topic:{name}", text.strip())
 
