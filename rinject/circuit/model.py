@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from rinject.errors import InputError
 from rinject.graph import Graph
 from rinject.graph.record import value_from_json, value_to_json
 from rinject.lang import Program, load_program
+from rinject.placing import placed
 
 FILE = "circuit.safetensors"
 SCHEMA = 1
@@ -76,6 +75,8 @@ class CompiledModel:
     def run_batch(self, inputs: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """As :meth:`run` for inputs of any lengths together."""
         ids = torch.from_numpy(self.graph.encode(inputs))  # [B, T]
+        if not ids.numel():
+            return [[] for _ in inputs]
         slot = self.layout.slot(self.graph.output)
         outputs: list[list[Any]] = []
         for rows in ids.split(ROWS_AT_ONCE):
@@ -91,21 +92,17 @@ class CompiledModel:
         return [stream[:, 1:] for stream in self.transformer.residuals(torch.from_numpy(ids))]
 
     def save(self, directory: str | Path) -> None:
-        """Write the model; an older one there is replaced only when the new one is complete."""
-        directory = Path(directory)
-        beside = directory.with_name(f".{directory.name}.{os.getpid()}")
-        beside.mkdir(parents=True, exist_ok=True)
+        """Write the model; an older one there is replaced only when the new one is complete.
+
+        Raises InputError where the directory holds anything else.
+        """
         graph, arrays = self.graph.to_record()
         tensors = {name: t.contiguous() for name, t in self.transformer.named_tensors()}
         tensors |= {f"graph.{name}": torch.tensor(array) for name, array in arrays.items()}
-        header = json.dumps(self._header(graph))
-        try:
-            save_file(tensors, beside / FILE, metadata={"rinject": header})
+        with placed(directory, FILE) as new:
+            save_file(tensors, new / FILE, metadata={"rinject": json.dumps(self._header(graph))})
             if self.program is not None:
-                (beside / "program.rasp").write_text(self.program.source, encoding="utf-8")
-            _replace(beside, directory)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+                (new / "program.rasp").write_text(self.program.source, encoding="utf-8")
 
     def _header(self, graph: dict[str, Any]) -> dict[str, Any]:
         slots = [
@@ -170,14 +167,6 @@ def _check_schema(header: dict[str, Any]) -> None:
             f"this model was saved in a newer format ({header['schema']}, known is {SCHEMA})",
             hint="update rinject",
         )
-
-
-def _replace(new: Path, target: Path) -> None:
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def read_slot(slot: Slot, stream: Tensor) -> list[list[Any]]:

@@ -108,7 +108,7 @@ def _folded(node: Elementwise, inner: list[Elementwise], state: Fusion) -> Eleme
         tables.append(argument.table if folds and isinstance(argument, Elementwise) else None)
     if composed_cells(node.table, tables, slots) > state.limit:
         return None
-    table, _ = compose(node.table, tables, slots)
+    table = compose(node.table, tables, slots)
     return replace(node, arguments=tuple(arguments), table=table)
 
 

@@ -18,6 +18,12 @@ ITSELF = 4 * SELECTED
 """Score of BOS for BOS: it attends to nothing else."""
 
 
+DEFAULT_CODE = 1.5
+"""The number of an aggregate that selects nothing."""
+MISSING_CODE = 4.0
+"""At least the number of a mean over positions of which one has no value."""
+
+
 @dataclass(frozen=True)
 class Head:
     """Weights of one head: keys of width E, values of width V, on a stream of width D."""
@@ -27,6 +33,7 @@ class Head:
     key: np.ndarray  # [D, E]
     key_bias: np.ndarray  # [E]
     value: np.ndarray  # [D, V]
+    value_bias: np.ndarray  # [V]
     output: np.ndarray  # [V, D]
 
 
@@ -34,14 +41,10 @@ def head(node: Node, stream: Stream, scratch: int | None) -> Head:
     """The head of a width or an aggregate; a number goes to the dimension `scratch`."""
     if isinstance(node, Width):
         assert scratch is not None
-        value, output = _bos_share(stream, scratch)
-        return Head(*_pattern(node.selector, stream, SELECTED), value, output)
+        return Head(*_pattern(node.selector, stream, SELECTED), *_bos_share(stream, scratch))
     assert isinstance(node, Aggregate)
-    if scratch is None:
-        value, output = _copy(node, stream)
-    else:
-        value, output = _mean(node, stream, scratch)
-    return Head(*_pattern(node.selector, stream, FALLBACK), value, output)
+    values = _copy(node, stream) if scratch is None else _mean(node, stream, scratch)
+    return Head(*_pattern(node.selector, stream, FALLBACK), *values)
 
 
 def _pattern(
@@ -77,45 +80,57 @@ def _read(
     weight[stream.slot(node)] += rows[:-1] - missing
 
 
-def _bos_share(stream: Stream, scratch: int) -> tuple[np.ndarray, np.ndarray]:
+Values = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What a head reads [D, V], the bias of that [V], and where it writes it [V, D]."""
+
+
+def _bos_share(stream: Stream, scratch: int) -> Values:
     value = np.zeros((stream.width, 1))
     value[stream.bos, 0] = 1.0
-    output = np.zeros((1, stream.width))
-    output[0, scratch] = 1.0
-    return value, output
+    return value, np.zeros(1), _to(scratch, stream)
 
 
-def _copy(node: Aggregate, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+def _copy(node: Aggregate, stream: Stream) -> Values:
     """The one selected value goes straight to its dimension."""
     size = len(node.values)
     rows = np.vstack([np.eye(size), np.zeros(size)])[node.copies]  # [operand values + 1, size]
-    value = np.zeros((stream.width, size))
-    _read(stream, node.operand, rows, value, np.zeros(size))
+    value, bias = _operand(node, rows, stream)
     if node.default >= 0:
-        value[stream.bos, node.default] = 1.0
+        value[stream.bos, node.default] += 1.0
     output = np.zeros((size, stream.width))
     output[:, stream.slot(node)] = np.eye(size)
-    return value, output
+    return value, bias, output
 
 
-def _mean(node: Aggregate, stream: Stream, scratch: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean as a number from 0 to 1, and `DEFAULT_CODE` where nothing is selected."""
+def _mean(node: Aggregate, stream: Stream, scratch: int) -> Values:
+    """The mean as a number from 0 to 1, or one of the codes above."""
     assert node.numbers is not None
-    rows = np.append(codes(node, node.numbers), 0.0)[:, None]  # [operand values + 1, 1]
-    value = np.zeros((stream.width, 1))
-    bias = np.zeros(1)
+    missing = 2 * MISSING_CODE * stream.longest  # one such position lifts the whole mean
+    rows = np.append(codes(node, node.numbers), missing)[:, None]  # [operand values + 1, 1]
+    value, bias = _operand(node, rows, stream)
+    value[stream.bos, 0] += DEFAULT_CODE
+    return value, bias, _to(scratch, stream)
+
+
+def _operand(node: Aggregate, rows: np.ndarray, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+    """Reads the row of the operand's value; at BOS, which has no values, nothing."""
+    value, bias = np.zeros((stream.width, rows.shape[1])), np.zeros(rows.shape[1])
     _read(stream, node.operand, rows, value, bias)
-    value[stream.bos, 0] = DEFAULT_CODE
+    value[stream.bos] = -bias
+    return value, bias
+
+
+def _to(dimension: int, stream: Stream) -> np.ndarray:
     output = np.zeros((1, stream.width))
-    output[0, scratch] = 1.0
-    return value, output
-
-
-DEFAULT_CODE = 1.5
+    output[0, dimension] = 1.0
+    return output
 
 
 def codes(node: Aggregate, numbers: np.ndarray) -> np.ndarray:
     """Numbers scaled so that those of the operand span 0 to 1."""
     assert node.numbers is not None
-    low, high = float(node.numbers.min()), float(node.numbers.max())
+    low = float(node.numbers.min(initial=np.inf))
+    high = float(node.numbers.max(initial=-np.inf))
+    if low > high:
+        return numbers  # no number is ever there to be averaged
     return (numbers - low) / ((high - low) or 1.0)

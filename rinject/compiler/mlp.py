@@ -10,11 +10,12 @@ from itertools import product
 
 import numpy as np
 
-from rinject.compiler.heads import DEFAULT_CODE, codes
+from rinject.compiler.heads import DEFAULT_CODE, MISSING_CODE, codes
 from rinject.compiler.stream import Stream
 from rinject.errors import InputError
 from rinject.graph import Aggregate, Elementwise, Node, Width
 from rinject.graph.means import is_number
+from rinject.graph.tables import NONE
 
 CLOSEST = 2e-6
 """Least distance of two numbers (from 0 to 1) that float32 attention keeps apart."""
@@ -177,6 +178,6 @@ def _points(source: Node, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places = [i for i, value in enumerate(source.values) if is_number(value)]
     numbers = codes(source, np.array([float(source.values[i]) for i in places]))
     inside = (numbers >= 0) & (numbers <= 1)
-    fallback = results[source.default] if source.default >= 0 else -1
-    points = np.append(numbers[inside], DEFAULT_CODE)
-    return points, np.append(np.asarray(results)[places][inside], fallback)
+    fallback = results[source.default] if source.default >= 0 else NONE
+    points = np.append(numbers[inside], [DEFAULT_CODE, MISSING_CODE])
+    return points, np.append(np.asarray(results)[places][inside], [fallback, NONE])

@@ -31,6 +31,7 @@ def compile_program(
 
     `source` is the path of a `.rasp` file, a program, or any tracr RASP s-op; `vocab` and
     `max_seq_len` (without BOS) default to the program's header and are required otherwise.
+    `causal` decides alone, whatever `attention` a header names.
     Raises InputError for what cannot be compiled, SourceError for a program with mistakes.
     """
     program = load_program(source) if isinstance(source, str | Path) else source

@@ -21,6 +21,8 @@ class Stream:
     """The first dimension of scratch."""
     width: int
     """All dimensions."""
+    longest: int
+    """Positions of the longest input."""
     optional: frozenset[Node]
     """The nodes that may have no value somewhere."""
 
@@ -34,7 +36,7 @@ class Stream:
             used += len(node.values)
         numbers = Counter(graph.layers[n] for n in graph.stream if is_scalar(n))
         width = used + 1 + max(numbers.values(), default=0)
-        return cls(start, used, used + 1, width, _optional(graph))
+        return cls(start, used, used + 1, width, graph.max_seq_len, _optional(graph))
 
     def slot(self, node: Node) -> slice:
         """The dimensions of a node."""

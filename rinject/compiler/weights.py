@@ -97,6 +97,7 @@ def _attention(heads: list[Head], width: int) -> dict[str, Tensor]:
         weights["key"][i, :, : h.query.shape[1]] = h.key
         weights["key_bias"][i, : h.query.shape[1]] = h.key_bias
         weights["value"][i, :, : h.value.shape[1]] = h.value
+        weights["value_bias"][i, : h.value.shape[1]] = h.value_bias
         weights["output"][i, : h.value.shape[1]] = h.output
     return {name: _tensor(array) for name, array in weights.items()}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -41,8 +40,10 @@ def build_graph(
         raise InputError(f"the longest input must have at least 1 position, not {max_seq_len}")
     if not vocab:
         raise InputError("the vocabulary is empty")
-    builder = _Builder(tuple(dict.fromkeys(vocab)), max_seq_len, causal)
-    for expr in dependencies([output]):
+    exprs = list(dependencies([output]))
+    reserved = {str(expr.name) for expr in exprs if _is_named(expr)}
+    builder = _Builder(tuple(dict.fromkeys(vocab)), max_seq_len, causal, reserved)
+    for expr in exprs:
         builder.add(expr)
     nodes = builder.nodes
     return Graph(builder.vocab, max_seq_len, causal, tuple(nodes), builder.built[id(output)])
@@ -51,12 +52,15 @@ def build_graph(
 class _Builder:
     """Holds the node of each expression; expressions come children first."""
 
-    def __init__(self, vocab: tuple[Value, ...], longest: int, causal: bool) -> None:
+    def __init__(
+        self, vocab: tuple[Value, ...], longest: int, causal: bool, reserved: set[str]
+    ) -> None:
         self.vocab, self.longest, self.causal = vocab, longest, causal
         self.nodes: list[Node] = []
         self.built: dict[int, Any] = {}
         self._kept: list[rasp.RASPExpr] = []  # an id is only good while its object lives
-        self._taken: Counter[str] = Counter()
+        self._reserved = reserved
+        self._taken: set[str] = set()
 
     def add(self, expr: rasp.RASPExpr) -> None:
         build = _BUILDERS.get(type(expr))
@@ -73,13 +77,14 @@ class _Builder:
 
     def label(self, expr: rasp.RASPExpr) -> tuple[str, bool]:
         """The author's name, or else kind and number; a name used twice is numbered too."""
-        default = rasp.default_name(expr)
-        name, named = str(expr.name), expr.name != default
-        self._taken[name] += 1
-        count = self._taken[name]
-        if named or isinstance(expr, rasp.TokensType | rasp.IndicesType):
-            return (name if count == 1 else f"{name}_{count}"), True
-        return f"{name}_{count}", False
+        name = str(expr.name)
+        if _is_named(expr):
+            return (name if name not in self._taken else self._numbered(name)), True
+        return self._numbered(name), False
+
+    def _numbered(self, name: str) -> str:
+        labels = (f"{name}_{number}" for number in count(1))
+        return next(x for x in labels if x not in self._taken and x not in self._reserved)
 
     # --- s-ops ---
 
@@ -118,7 +123,7 @@ class _Builder:
     def aggregate(self, expr: rasp.Aggregate) -> Node:
         selector: Selector = self.built[id(expr.selector)]
         operand: Node = self.built[id(expr.sop)]
-        single = _selects_one(selector) or not all(map(is_number, operand.values))
+        single = _selects_one(selector) or not any(map(is_number, operand.values))
         means = operand.values if single else self._means(operand, expr)
         default = () if expr.default is None else (expr.default,)
         values = _value_set([*means, *default])
@@ -129,6 +134,11 @@ class _Builder:
         return Aggregate(*self._head(expr, values), selector, operand, numbers, copies, fallback)
 
     def _means(self, operand: Node, expr: rasp.Aggregate) -> tuple[Value, ...]:
+        if not all(map(is_number, operand.values)):
+            raise InputError(
+                f"`{expr.name}` averages numbers mixed with other values",
+                hint="select at most one position, by its index, or make all values numbers",
+            )
         return mean_values(operand.values, self.longest, str(expr.name))
 
     # --- selectors ---
@@ -180,8 +190,9 @@ class _Builder:
         some = [(*first.values, None), (*second.values, None)]
         values = tuple((some[0][a], some[1][b]) for a, b in pairs)
         table = Table.of(np.arange(len(pairs)).reshape(sizes))
-        self._taken["pair"] += 1
-        node = Elementwise(f"pair_{self._taken['pair']}", values, False, (first, second), table)
+        name = self._numbered("pair")
+        self._taken.add(name)
+        node = Elementwise(name, values, False, (first, second), table)
         self.nodes.append(node)
         return node, np.concatenate([pairs, pairs[-1:]])
 
@@ -208,6 +219,7 @@ class _Builder:
 
     def _head(self, expr: rasp.SOp, values: tuple[Value, ...]) -> tuple[str, tuple[Any, ...], bool]:
         name, named = self.label(expr)
+        self._taken.add(name)
         return name, values, named
 
     def _counts(self) -> tuple[int, ...]:
@@ -229,6 +241,11 @@ _BUILDERS: dict[type, Callable[[_Builder, Any], Any]] = {
     rasp.SelectorOr: _Builder.selector_or,
     rasp.SelectorNot: _Builder.selector_not,
 }
+
+
+def _is_named(expr: rasp.RASPExpr) -> bool:
+    base = isinstance(expr, rasp.TokensType | rasp.IndicesType)
+    return base or expr.name != rasp.default_name(expr)
 
 
 def _apply(function: Callable[..., Value], sets: list[tuple[Value, ...]]) -> Iterator[Value]:

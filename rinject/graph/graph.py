@@ -57,11 +57,6 @@ class Graph:
         """What the residual stream holds, in the order of the slices."""
         return tuple(Variable(n.name, n.values, self.layers[n]) for n in self.stream)
 
-    @property
-    def output_variable(self) -> Variable:
-        """The variable that the program computes."""
-        return self.variable(self.output)
-
     def variable(self, name: str) -> Variable:
         """A variable by name; raises KeyError."""
         return {v.name: v for v in self.variables}[name]
@@ -102,6 +97,8 @@ class Graph:
     def run(self, inputs: Sequence[Sequence[Value]]) -> list[list[Value]]:
         """The program's output on each input, one value for each token."""
         ids = self.encode(inputs)
+        if not ids.size:
+            return [[] for _ in inputs]
         result = self.evaluate(ids)[self.output_node]
         values = (*self.output_node.values, None)
         return [

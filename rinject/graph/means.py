@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from rinject.errors import InputError
 
 LARGEST_SET = 20_000
+LARGEST_DENOMINATOR = 10**6
 
 
 def is_number(value: Any) -> bool:
@@ -20,14 +22,20 @@ def mean_values(values: Sequence[Any], longest: int, name: str) -> tuple[Any, ..
 
     Raises InputError when there are too many.
     """
-    found: dict[Any, Any] = dict.fromkeys(values)
-    sums: set[Any] = {0}
+    found: dict[Fraction, Any] = {_exact(value): value for value in values}
+    sums = {Fraction(0)}
     for count in range(1, longest + 1):
-        sums = {total + value for total in sums for value in values}
-        found |= dict.fromkeys(total / count for total in sums) if count > 1 else {}
+        sums = {total + value for total in sums for value in map(_exact, values)}
+        for total in sums:
+            found.setdefault(total / count, float(total / count))
         if len(found) > LARGEST_SET:
             raise InputError(
                 f"the mean `{name}` can have more than {LARGEST_SET} values",
                 hint="average fewer distinct values, or compile for a shorter longest input",
             )
-    return tuple(sorted(found))
+    return tuple(found[mean] for mean in sorted(found))
+
+
+def _exact(value: Any) -> Fraction:
+    """The number as its author means it: 0.1 is a tenth, so that equal sums are equal."""
+    return Fraction(value).limit_denominator(LARGEST_DENOMINATOR)

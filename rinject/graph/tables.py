@@ -68,13 +68,10 @@ def _unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return rows[first[order]], rank[inverse.reshape(-1)]
 
 
-def compose(
-    outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequence[int]]
-) -> tuple[Table, int]:
+def compose(outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequence[int]]) -> Table:
     """Put functions in the place of arguments of `outer`.
 
     `inner[i]` computes argument i (None: the argument stays), from the new arguments `slots[i]`.
-    Returns the new table and the number of its cells before merging.
     """
     count = 1 + max((s for group in slots for s in group), default=-1)
     refined: list[Any] = [None] * count  # per new argument: class of each value
@@ -100,7 +97,7 @@ def compose(
             arguments.append(outer.classes[argument][table.cells[tuple(read)]])
     cells = outer.cells[tuple(arguments)]
     cells = np.broadcast_to(cells, sizes) if sizes else cells
-    return Table(tuple(refined), cells).merged(), int(np.prod(sizes))
+    return Table(tuple(refined), cells).merged()
 
 
 def composed_cells(

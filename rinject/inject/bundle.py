@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +25,7 @@ from rinject.graph import Graph
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.record import BundleRecord, variable_records
 from rinject.lang import Program, load_program
+from rinject.placing import placed
 from rinject.student import hidden_size, load_student
 from rinject.student.quiet import quiet
 from rinject.tokens import Reconciliation
@@ -63,43 +61,19 @@ class Bundle:
 # --- saving ---------------------------------------------------------------------------------------
 
 
-def check_target(directory: Path) -> None:
-    """Raises InputError when a bundle cannot be written there without harm to something else."""
-    if directory.is_dir() and not (directory / OWN_FILE).is_file() and any(directory.iterdir()):
-        raise InputError(
-            f"{directory} holds other files", hint="choose an empty or a new directory"
-        )
-    if directory.exists() and not directory.is_dir():
-        raise InputError(f"{directory} is a file", hint="choose a directory for the bundle")
-
-
 def save_bundle(bundle: Bundle, directory: str | Path) -> Bundle:
     """Writes a bundle and returns it with its place and the hashes of its files.
 
     It is written beside the directory and put in place once complete, so a bundle that was there
     before is lost only to a complete one. Raises InputError where something else is in the way.
     """
-    directory = Path(directory)
-    check_target(directory)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
-        new.chmod(0o777 & ~_umask())
+    with placed(directory, OWN_FILE) as new:
         with quiet():
             bundle.model.save_pretrained(new)
             bundle.reconciliation.tokenizer.save_pretrained(new)
         record = replace(bundle.record, files=_hashes(new))
         _write_own(bundle, record, new / OWN_FILE)
-        _put_in_place(new, directory)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return replace(bundle, record=record, path=directory)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return replace(bundle, record=record, path=Path(directory))
 
 
 def _write_own(bundle: Bundle, record: BundleRecord, path: Path) -> None:
@@ -126,21 +100,6 @@ def _hashes(directory: Path) -> dict[str, str]:
 def _file_hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _put_in_place(new: Path, directory: Path) -> None:
-    """Renames; the old directory, if any, comes back should that fail."""
-    if not directory.exists():
-        os.rename(new, directory)
-        return
-    old = new.with_name(new.name + ".old")
-    os.rename(directory, old)
-    try:
-        os.rename(new, directory)
-    except OSError:
-        os.rename(old, directory)
-        raise
-    shutil.rmtree(old)
 
 
 # --- loading --------------------------------------------------------------------------------------

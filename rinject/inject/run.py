@@ -14,9 +14,9 @@ import torch
 from transformers import PreTrainedModel
 
 from rinject.circuit import CompiledModel
-from rinject.errors import InputError, RinjectError
+from rinject.errors import InputError
 from rinject.inject.batches import Batches, text_ids
-from rinject.inject.bundle import Bundle, check_target, save_bundle
+from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Progress, Report, Trainer, train
 from rinject.inject.projection import Projection, variable_slices
@@ -33,8 +33,9 @@ from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.targets import Targets
 from rinject.lang import Program
+from rinject.placing import check_target
 from rinject.student import Student, hidden_size, n_layers, weight_hash
-from rinject.tasks import Example, Split, Task, stream
+from rinject.tasks import Example, Exhausted, Split, Task, stream
 from rinject.tokens import Reconciliation
 
 Measure = Callable[[Bundle], Mapping[str, Any]]
@@ -88,8 +89,8 @@ def inject(
             directory holds something else.
         Interrupted: Ctrl-C; a checkpoint is kept beside the directory, for `resume`.
     """
-    directory = Path(directory)
-    check_target(directory)
+    directory = Path(directory).resolve()
+    check_target(directory, OWN_FILE)
     injection = Injection(compiled, _injectable(compiled), student, reconciliation, settings)
     checkpoint = checkpoint_path(directory)
     with _threads(settings.threads):
@@ -109,6 +110,7 @@ def inject(
             return f"continue with --resume; the checkpoint is {checkpoint}"
 
         train(trainer, state, remember, save)
+        save()  # measuring and writing may fail: --resume then begins with them
         bundle = _bundle(injection, state, trainer.layers)
         metrics = dict(measure(bundle))
     saved = save_bundle(replace(bundle, record=replace(bundle.record, metrics=metrics)), directory)
@@ -118,7 +120,7 @@ def inject(
 
 def checkpoint_path(directory: str | Path) -> Path:
     """Where the checkpoint of an unfinished bundle is kept."""
-    directory = Path(directory)
+    directory = Path(directory).resolve()
     return directory.with_name(directory.name + ".checkpoint.safetensors")
 
 
@@ -166,7 +168,7 @@ def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
     try:
         for one in islice(stream(task, split, injection.settings.seed), count):
             found.append(one)
-    except RinjectError:
+    except Exhausted:
         if not found:
             raise
     return example_rows(found, injection.reconciliation)

@@ -109,6 +109,8 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"is a share of the steps, 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
+        stretched = self.layer_map == "stretched"
+        _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
     def _check_number(self, name: str, least: int) -> None:
         value = getattr(self, name)

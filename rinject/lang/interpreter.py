@@ -9,7 +9,7 @@ from tracr.rasp import causal_eval, rasp
 
 from rinject.errors import InputError
 
-_FAILURES = (ArithmeticError, TypeError, ValueError)
+_FAILURES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 class _Memory(rasp.DefaultRASPEvaluator):  # type: ignore[misc]

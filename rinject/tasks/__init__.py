@@ -4,6 +4,7 @@ from rinject.tasks.registry import find_task
 from rinject.tasks.task import (
     SPLITS,
     Example,
+    Exhausted,
     Split,
     Task,
     answer_text,
@@ -17,6 +18,7 @@ from rinject.tasks.task import (
 __all__ = [
     "SPLITS",
     "Example",
+    "Exhausted",
     "Split",
     "Task",
     "answer_text",

@@ -22,6 +22,10 @@ VALIDATION_BUCKETS = range(8, 12)
 MOST_DRAWS = 10_000  # in a row without anything new: the split is used up
 
 
+class Exhausted(RinjectError):
+    """A task has no new inputs left in a split."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One input of a task and what the student should write about it."""
@@ -94,7 +98,7 @@ def answer_text(header: Header, value: Any) -> str:
 def stream(task: Task, split: Split, seed: int) -> Iterator[Example]:
     """Random examples of one split without end; no input comes twice.
 
-    The same task, split and seed give the same examples. Raises RinjectError once the split has
+    The same task, split and seed give the same examples. Raises Exhausted once the split has
     nothing new left.
     """
     rng = Random(f"{task.name}/{split}/{seed}")
@@ -117,7 +121,7 @@ def _fresh(task: Task, split: Split, rng: Random, seen: set[int]) -> str:
         if split_of(text) == split and digest not in seen:
             seen.add(digest)
             return text
-    raise RinjectError(
+    raise Exhausted(
         f"the task `{task.name}` has no more {split} inputs of the kind {kind!r}"
         f" after {len(seen)} examples",
         hint="ask for fewer examples",

@@ -54,3 +54,22 @@ def test_newer_schema(saved: Path) -> None:
     save_file(tensors, saved / FILE, metadata={"rinject": json.dumps({"schema": 99})})
     with pytest.raises(InputError, match="newer"):
         CompiledModel.load(saved)
+
+
+def test_other_files_are_not_harmed(saved: Path, tmp_path: Path) -> None:
+    model = CompiledModel.load(saved)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    (tmp_path / "file").write_text("keep")
+    for target in ("mine", "file"):
+        with pytest.raises(InputError):
+            model.save(tmp_path / target)
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+    assert (tmp_path / "file").read_text() == "keep"
+
+
+def test_saving_here(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    CompiledModel.load(saved).save(".")
+    assert CompiledModel.load(tmp_path / "here").run("a") == [None]

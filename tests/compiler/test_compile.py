@@ -11,8 +11,10 @@ from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
 from rinject.compiler import compile_program, verify
+from rinject.compiler.fuse import fuse
 from rinject.compiler.verify import drawn_inputs
 from rinject.errors import InputError
+from rinject.graph import build_graph
 from rinject.lang import load_program
 
 SHUFFLE_DYCK = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
@@ -133,3 +135,77 @@ def test_what_is_required() -> None:
         compile_program("nowhere.rasp")
     with pytest.raises(InputError, match="at least 1"):
         compile_program(rasp.tokens, vocab=["a"], max_seq_len=0)
+
+
+def before(query_offset: int) -> rasp.Select:
+    """Selects the one position so far before."""
+    return rasp.Select(rasp.indices, rasp.indices, lambda k, q: k == q - query_offset)
+
+
+FULL = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.TRUE)
+HARD_CASES = {
+    "constant operand": rasp.Aggregate(before(1), rasp.Full(1), default=0),
+    "mean of a constant": rasp.Aggregate(FULL, rasp.Full(3)),
+    "operand that may be missing": rasp.Aggregate(
+        rasp.Select(rasp.indices + 0, rasp.indices, lambda k, q: k == q // 2),
+        rasp.Aggregate(before(1), rasp.tokens),
+        default=5,
+    ),
+    "operand that never is": rasp.Aggregate(FULL, rasp.Full(None)),
+    "fractions": rasp.Aggregate(FULL, rasp.Map(lambda x: x / 10, rasp.tokens)),
+    "default beside the mean": rasp.Aggregate(
+        rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.LT), rasp.tokens, default=-1
+    ),
+    "width of nothing": rasp.SelectorWidth(
+        rasp.Select(rasp.tokens, rasp.Full(99), rasp.Comparison.EQ)
+    ),
+    "scalars read twice": rasp.SequenceMap(
+        lambda x, y: (x > 1, y),
+        rasp.SelectorWidth(FULL).named("width"),
+        rasp.Map(lambda x: x % 2, rasp.SelectorWidth(FULL)),
+    ),
+    "a constant": rasp.Full("always"),
+    "only indices": rasp.Map(lambda i: i // 2, rasp.indices),
+}
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("name", HARD_CASES)
+def test_hard_cases(name: str, causal: bool) -> None:
+    output = HARD_CASES[name]
+    model = compile_program(output, vocab=[1, 2, 3], max_seq_len=6, causal=causal)
+    result = verify(model, output=output, random_inputs=60)
+    assert result.mismatches == 0, result.first
+    assert result.inputs > 100
+    assert_streams_hold_the_variables(model)
+
+
+def test_numbers_mixed_with_strings_are_not_averaged() -> None:
+    mixed = rasp.Map(lambda t: t if t > 1 else "one", rasp.tokens)
+    with pytest.raises(InputError, match="mixed with other values"):
+        compile_program(rasp.Aggregate(FULL, mixed), vocab=[1, 2], max_seq_len=3)
+
+
+def test_names_are_unique() -> None:
+    inner = rasp.Aggregate(before(1), rasp.tokens)
+    output = rasp.SequenceMap(
+        lambda x, y: (x, y), inner, rasp.Aggregate(before(2), rasp.tokens).named("aggregate_1")
+    )
+    names = compile_program(output, vocab=[1, 2], max_seq_len=3).variables
+    assert len(set(names)) == len(names)
+    assert "aggregate_1" in names
+
+
+def test_large_tables_are_left_unfolded() -> None:
+    width = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ))
+    pair = rasp.SequenceMap(lambda x, y: x * 7 + y, width, rasp.indices)
+    output = rasp.SequenceMap(lambda x, y: (x * y) % 11, pair, rasp.tokens)
+    graph = build_graph(output, range(5), 6, causal=True)
+    folded, kept = fuse(graph), fuse(graph, table_limit=10)
+    assert max(folded.layers.values()) < max(kept.layers.values())
+    inputs = [(0, 1, 2, 0, 0), (4, 4, 4, 4, 4, 4)]
+    assert folded.run(inputs) == kept.run(inputs) == graph.run(inputs)
+
+
+def test_empty_inputs(dyck: CompiledModel) -> None:
+    assert dyck.run_batch([[], []]) == dyck.graph.run([[], []]) == [[], []]

@@ -1,0 +1,65 @@
+"""Directories that are complete or not there: written beside their place, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rinject.errors import InputError
+
+
+def check_target(directory: Path, mark: str) -> None:
+    """Raises InputError when writing to `directory` would harm something else.
+
+    It may be new, empty, or hold a file called `mark`, by which its own kind is known.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file", hint="choose a directory")
+    if directory.is_dir() and not (directory / mark).is_file() and any(directory.iterdir()):
+        raise InputError(
+            f"{directory} holds other files", hint="choose an empty or a new directory"
+        )
+
+
+@contextmanager
+def placed(directory: str | Path, mark: str) -> Iterator[Path]:
+    """Yields a new directory to write to, which takes the place of `directory` afterwards.
+
+    What was there before is lost only to a complete successor: when the block raises, or the
+    renaming fails, it stays. Raises InputError as :func:`check_target` does.
+    """
+    directory = Path(directory).resolve()
+    check_target(directory, mark)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        new.chmod(0o777 & ~_umask())
+        yield new
+        _put_in_place(new, directory)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _put_in_place(new: Path, directory: Path) -> None:
+    """Renames; the old directory, if any, comes back should that fail."""
+    if not directory.exists():
+        os.rename(new, directory)
+        return
+    old = new.with_name(new.name + ".old")
+    os.rename(directory, old)
+    try:
+        os.rename(new, directory)
+    except OSError:
+        os.rename(old, directory)
+        raise
+    shutil.rmtree(old)
