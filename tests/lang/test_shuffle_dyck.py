@@ -81,4 +81,4 @@ def test_the_example_of_the_paper(name: str, expected: list[object]) -> None:
 
 def test_it_is_injectable() -> None:
     assert PROGRAM.header.is_injectable
-    assert PROGRAM.header.longest == 40
+    assert PROGRAM.header.longest == 48

@@ -1,0 +1,22 @@
+"""Options and settings of all tests."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("rinject", deadline=None)  # no test asserts a time
+settings.load_profile("rinject")
+
+# The models here are tiny, and test processes run side by side: one thread each is quickest.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing may be downloaded: a name that is not here is answered at once.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden files instead of comparing"
+    )
