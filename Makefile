@@ -6,7 +6,7 @@ READY := .venv/.ready
 .PHONY: demo test lint
 
 demo: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh demo.sh
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: lint
 	$(BIN)/mypy rinject

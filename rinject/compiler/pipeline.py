@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tracr.rasp import rasp
 
@@ -15,7 +15,7 @@ from rinject.errors import InputError
 from rinject.graph import Graph, build_graph
 from rinject.lang import Program, load_program
 
-Source = str | Path | Program | rasp.SOp
+Source: TypeAlias = str | Path | Program | rasp.SOp
 Backend = Literal["native", "tracr"]
 
 

@@ -69,7 +69,7 @@ def _embedded(node: Node) -> tuple[Node | None, np.ndarray]:
 def _layer(graph: Graph, stream: Stream, index: int) -> Layer:
     here = [node for node in graph.stream if graph.layers[node] == index]
     attended = [node for node in here if isinstance(node, Width | Aggregate)]
-    scratch = {
+    scratch: dict[Node, int] = {
         node: stream.scratch + i for i, node in enumerate(n for n in attended if is_scalar(n))
     }
     heads = [head(node, stream, scratch.get(node)) for node in attended]

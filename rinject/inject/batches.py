@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rinject.errors import InputError
 from rinject.inject.randomness import generator
-from rinject.inject.rows import FILLER, Rows, encode_all
+from rinject.inject.rows import Rows, encode_all
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
 from rinject.tokens import Reconciliation
@@ -22,12 +22,12 @@ STEPS_AHEAD = 32  # the graph is evaluated for so many steps at once
 
 @dataclass(frozen=True)
 class Batch:
-    """Task rows, then text rows, in one rectangle; places are flat positions in it."""
+    """Task rows and text rows, each in a rectangle of their own: prompts are short, and the text
+    should reach as far as the contexts on which perplexity is measured. Places are flat positions
+    of the task rows."""
 
     ids: Tensor
-    """int64 [B, T]."""
-    task_rows: int
-    """How many of the rows belong to the task."""
+    """int64 [B, T]: the task rows."""
     answer_places: Tensor
     """int64 [M]: the positions that predict an answer token."""
     answers: Tensor
@@ -36,18 +36,10 @@ class Batch:
     """int64 [N]: the positions of the prompts."""
     targets: Tensor
     """int64 [N, V]: value indices of the variables there, -1 where a variable has no value."""
-    text_places: Tensor
-    """int64 [K]: all positions of the text rows."""
+    text_ids: Tensor
+    """int64 [text rows, text tokens]; empty on a step without text."""
     tokens: int
     """Tokens of task and text, fillers not counted."""
-
-    @property
-    def text_ids(self) -> Tensor:
-        """int64 [text rows, text tokens]; empty on a step without text."""
-        if not len(self.text_places):
-            return self.ids[:0]
-        rows = self.ids[self.task_rows :]
-        return rows[:, : len(self.text_places) // len(rows)]
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
@@ -85,19 +77,14 @@ class Batches:
         """The batch of one step, steps counted from 0."""
         rows = self.task_rows(step)
         windows = self.text_windows(step)  # [text rows, text tokens]
-        width = max(rows.ids.shape[1], windows.shape[1])
-        ids = np.full((len(rows) + len(windows), width), FILLER, dtype=np.int64)
-        ids[: len(rows), : rows.ids.shape[1]] = rows.ids
-        ids[len(rows) :, : windows.shape[1]] = windows
-        text = np.arange(len(windows))[:, None] + len(rows), np.arange(windows.shape[1])
+        width = rows.ids.shape[1]
         return Batch(
-            ids=torch.from_numpy(ids),
-            task_rows=len(rows),
+            ids=torch.from_numpy(rows.ids),
             answer_places=_flat(np.nonzero(rows.before_answer()), width),
             answers=torch.from_numpy(rows.answers()),
             prompt_places=_flat(np.nonzero(rows.in_prompt()), width),
             targets=torch.from_numpy(self._values(step)),
-            text_places=_flat(text, width),
+            text_ids=torch.from_numpy(windows),
             tokens=int(rows.lengths.sum()) + windows.size,
         )
 

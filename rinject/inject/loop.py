@@ -18,13 +18,12 @@ from rinject.inject.batches import Batch, Batches
 from rinject.inject.forward import logits_and_streams
 from rinject.inject.interrupts import held_interrupts
 from rinject.inject.losses import answer_loss, cosine_alignment, kl_to_teacher, slice_alignment
+from rinject.inject.projection import Projection
 from rinject.inject.roll import roll_orthogonal, row_basis
 from rinject.inject.rows import Rows
 from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.student import rewrite_stream
-
-ALIGNMENTS = {"slice": slice_alignment, "cosine": cosine_alignment}
 
 
 class Interrupted(RinjectError):
@@ -73,26 +72,29 @@ class Trainer:
         For the baseline the map is a probe: it learns to read the streams, which get no gradient
         from it, so that fidelity and decoding work there too.
         """
-        places = torch.cat([batch.answer_places, batch.text_places])
-        with self._rolled(state, batch):
-            logits, streams = logits_and_streams(
+        with self._rolled(state):
+            answered, streams = logits_and_streams(
                 state.model,
                 batch.ids,
-                logits_for=places,
+                logits_for=batch.answer_places,
                 streams_for=batch.prompt_places,
                 layers=self.layers,
             )
         if self.settings.is_baseline:
             streams = streams.detach()
-        align = ALIGNMENTS[self.settings.alignment]
-        answered, written = logits.split([len(batch.answers), len(batch.text_places)])
         losses = {
             "answer": answer_loss(answered, batch.answers),
-            "alignment": align(state.projection, streams, batch.targets),
+            "alignment": self._alignment(state.projection, streams, batch.targets),
         }
-        if len(batch.text_places):
-            losses["text"] = kl_to_teacher(written, self._taught(batch))
+        if batch.text_ids.numel():
+            written = state.model(input_ids=batch.text_ids, use_cache=False).logits
+            losses["text"] = kl_to_teacher(written.flatten(0, 1), self._taught(batch))
         return losses
+
+    def _alignment(self, projection: Projection, streams: Tensor, targets: Tensor) -> Tensor:
+        if self.settings.alignment == "cosine":
+            return cosine_alignment(projection, streams, targets)
+        return slice_alignment(projection, streams, targets, balance=self.settings.balance)
 
     def weights(self) -> dict[str, float]:
         """The weight of each loss in the sum."""
@@ -107,17 +109,16 @@ class Trainer:
     def _taught(self, batch: Batch) -> Tensor:
         """The teacher's logits [K, vocabulary] on the text rows."""
         logits = self.teacher(input_ids=batch.text_ids, use_cache=False).logits
-        return logits.reshape(-1, logits.shape[-1])
+        return logits.flatten(0, 1)
 
-    def _rolled(self, state: State, batch: Batch) -> AbstractContextManager[None]:
+    def _rolled(self, state: State) -> AbstractContextManager[None]:
         if self.settings.is_baseline or self.settings.roll == "none":
             return nullcontext()
         variable = self.output if self.settings.roll == "final-result" else None
         basis = row_basis(state.projection, variable)  # [D, r]
 
         def roll(stream: Tensor) -> Tensor:
-            task = roll_orthogonal(stream[: batch.task_rows], basis.to(stream.dtype))
-            return torch.cat([task, stream[batch.task_rows :]])
+            return roll_orthogonal(stream, basis.to(stream.dtype))
 
         return rewrite_stream(state.model, self.layers[-1], roll)
 
@@ -191,11 +192,7 @@ def train_step(trainer: Trainer, state: State) -> tuple[dict[str, Tensor], int]:
         losses = trainer.losses(state, batch)
     weights = trainer.weights()
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
-    state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    state.set_rates(trainer.settings)
-    state.optimizer.step()
-    state.step += 1
+    state.descend(total, trainer.settings)
     return losses, batch.tokens
 
 

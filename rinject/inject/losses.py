@@ -29,11 +29,14 @@ def kl_to_teacher(student: Tensor, teacher: Tensor) -> Tensor:
     return functional.cross_entropy(student.float(), probabilities) + negative_entropy
 
 
-def slice_alignment(projection: Projection, streams: Tensor, targets: Tensor) -> Tensor:
+def slice_alignment(
+    projection: Projection, streams: Tensor, targets: Tensor, *, balance: float = 0.0
+) -> Tensor:
     """Cross-entropy within the slice of each variable; streams [L, N, D], targets [N, V].
 
     At each stream, the mean over the variables that it holds and that have more than one value;
-    then the mean over the streams that hold any. Positions without a value do not count.
+    then the mean over the streams that hold any. Positions without a value do not count; one whose
+    value occurs n times in the batch counts n^-balance (0: positions alike, 1: values alike).
     """
     count = len(streams)
     changing = [i for i, one in enumerate(projection.slices) if _counts(one, count)]
@@ -41,7 +44,9 @@ def slice_alignment(projection: Projection, streams: Tensor, targets: Tensor) ->
     total = streams.new_zeros(())
     for index in changing:
         variable = projection.slices[index]
-        error = _slice_error(projection, variable, streams, targets[:, index])  # [L - layer]
+        target = targets[:, index]  # [N]
+        weights = _position_weights(target, variable.size, balance)  # [N]
+        error = _slice_error(projection, variable, streams, target, weights)  # [L - layer]
         total = total + (error / held[variable.layer :].to(error)).sum()
     return total / max(1, int((held > 0).sum()))
 
@@ -56,16 +61,28 @@ def _held(variables: Sequence[VariableSlice], count: int) -> Tensor:
     return sum((layers >= one.layer for one in variables), torch.zeros_like(layers))
 
 
+def _position_weights(target: Tensor, size: int, balance: float) -> Tensor:
+    """[N], of sum one: what each position counts; those without a value count nothing."""
+    has_value = target != NONE
+    occurrences = torch.bincount(target[has_value], minlength=size).float()  # [size]
+    weights = occurrences[target].clamp(min=1) ** -balance * has_value
+    return weights / weights.sum().clamp(min=1e-9)
+
+
 def _slice_error(
-    projection: Projection, variable: VariableSlice, streams: Tensor, target: Tensor
+    projection: Projection,
+    variable: VariableSlice,
+    streams: Tensor,
+    target: Tensor,
+    weights: Tensor,
 ) -> Tensor:
-    """[streams that hold it]: mean cross-entropy over the positions [N] where it has a value."""
+    """[streams that hold it]: cross-entropy, the mean over positions by their weights [N]."""
     logits = projection.of(variable, streams[variable.layer :]).float()  # [l, N, size]
     held = logits.shape[0]
     error = functional.cross_entropy(
         logits.flatten(0, 1), target.repeat(held), ignore_index=NONE, reduction="none"
     )  # [l * N]
-    return error.view(held, -1).sum(dim=1) / (target != NONE).sum().clamp(min=1)
+    return error.view(held, -1) @ weights
 
 
 def cosine_alignment(projection: Projection, streams: Tensor, targets: Tensor) -> Tensor:

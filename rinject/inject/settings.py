@@ -15,6 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "roll": ("final-result", "subspace", "none"),
     "layer_map": ("one-to-one", "stretched"),
     "device": ("auto", "cpu", "cuda"),
+    "optimizer": ("adamw", "muon"),
     "precision": ("auto", "float32", "bfloat16"),
 }
 """The settings that take one of a few words."""
@@ -23,8 +24,8 @@ _AT_LEAST_ONE = (
     "steps", "task_rows", "text_rows", "kl_every", "examples", "log_every", "eval_every",
 )  # fmt: skip
 _NOT_NEGATIVE = (
-    "student_rate", "map_rate", "alpha", "beta", "gamma", "weight_decay", "threads",
-    "eval_examples", "checkpoint_every", "seed",
+    "matrix_rate", "student_rate", "map_rate", "balance", "alpha", "beta", "gamma",
+    "weight_decay", "threads", "eval_examples", "checkpoint_every", "seed",
 )  # fmt: skip
 _SHARES = ("warmup", "decay")
 _NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_every")
@@ -42,6 +43,9 @@ class InjectSettings:
     alignment: str = "cosine"
     """Loss of the map: `cosine` over the whole stream (the paper's), or `slice`, cross-entropy
     within the slice of each variable."""
+    balance: float = 0.0
+    """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
+    0 treats positions alike, 1 the values of a variable."""
     steps: int = 80_000
     """Number of optimizer steps."""
     task_rows: int = 12
@@ -50,6 +54,10 @@ class InjectSettings:
     """Windows of ordinary text in each step."""
     text_tokens: int = 70
     """Tokens of each window of text."""
+    optimizer: str = "adamw"
+    """Of the student: `adamw` for all of it (the paper's), or `muon` for the blocks' matrices."""
+    matrix_rate: float = 0.01
+    """Learning rate of the matrices under `--optimizer muon`."""
     student_rate: float = 1e-6
     """Learning rate of the student."""
     map_rate: float = 1e-4

@@ -18,6 +18,8 @@ from transformers import PreTrainedModel
 from rinject.errors import InputError
 from rinject.inject.projection import Projection
 from rinject.inject.settings import InjectSettings, flag
+from rinject.student import blocks
+from rinject.student.muon import Muon
 
 STUDENT, MAP = 0, 1  # the optimizer's groups
 
@@ -29,6 +31,9 @@ class State:
     model: PreTrainedModel
     projection: Projection
     optimizer: torch.optim.AdamW
+    """Of all parameters, or of those that `matrices` leaves."""
+    matrices: Muon | None = None
+    """Of the matrices of the student's blocks, where the settings say so."""
     step: int = 0
     """Steps done."""
 
@@ -37,16 +42,35 @@ class State:
         cls, model: PreTrainedModel, projection: Projection, settings: InjectSettings
     ) -> State:
         """The state before the first step; the model's parameters are trained in place."""
+        muon = settings.optimizer == "muon"
+        matrices = [p for p in blocks(model).parameters() if p.ndim == 2] if muon else []
+        inside = {id(matrix) for matrix in matrices}
         groups = [
-            {"params": list(model.parameters()), "lr": settings.student_rate},
+            {
+                "params": [p for p in model.parameters() if id(p) not in inside],
+                "lr": settings.student_rate,
+            },
             {"params": list(projection.parameters()), "lr": settings.map_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        return cls(model, projection, optimizer)
+        return cls(model, projection, optimizer, Muon(matrices, decay=0.0) if muon else None)
 
-    def set_rates(self, settings: InjectSettings) -> None:
+    def descend(self, loss: Tensor, settings: InjectSettings) -> None:
+        """One step down the gradient of a loss."""
+        for parameter in (*self.model.parameters(), *self.projection.parameters()):
+            parameter.grad = None
+        loss.backward()
+        self._set_rates(settings)
+        self.optimizer.step()
+        if self.matrices is not None:
+            self.matrices.step()
+        self.step += 1
+
+    def _set_rates(self, settings: InjectSettings) -> None:
         """The learning rates of the next step."""
         factor = rate_factor(self.step, settings)
+        if self.matrices is not None:
+            self.matrices.param_groups[0]["lr"] = factor * settings.matrix_rate
         self.optimizer.param_groups[STUDENT]["lr"] = factor * settings.student_rate
         self.optimizer.param_groups[MAP]["lr"] = factor * settings.map_rate
 
@@ -82,9 +106,14 @@ class State:
         for part, module in named:
             for name, parameter in module.named_parameters():
                 tensors[f"{part}.{name}"] = parameter
-                for key, value in self.optimizer.state.get(parameter, {}).items():
+                for key, value in self._moments(parameter).items():
                     tensors[f"optimizer.{key}.{part}.{name}"] = value
         return tensors
+
+    def _moments(self, parameter: Tensor) -> dict[str, Tensor]:
+        if self.matrices is not None and parameter in self.matrices.state:
+            return dict(self.matrices.state[parameter])
+        return dict(self.optimizer.state.get(parameter, {}))
 
     def _begin_optimizer(self) -> None:
         """Gives the optimizer's moments their places, as its first step does."""
@@ -95,6 +124,8 @@ class State:
                     "exp_avg": torch.zeros_like(parameter),
                     "exp_avg_sq": torch.zeros_like(parameter),
                 }
+        if self.matrices is not None:
+            self.matrices.begin()
 
 
 def rate_factor(step: int, settings: InjectSettings) -> float:

@@ -33,13 +33,24 @@ class Muon(torch.optim.Optimizer):
     """Momentum, then an orthogonalized step, for parameters that are matrices."""
 
     def __init__(
-        self, params: Iterable[torch.Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        decay: float = 0.01,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
+
+    def begin(self) -> None:
+        """Give every matrix its momentum, zero, as the first step does."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter].setdefault("buffer", torch.zeros_like(parameter))
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One update of every matrix that has a gradient."""
+        self.begin()
         for group in self.param_groups:
             by_shape: dict[torch.Size, list[torch.Tensor]] = defaultdict(list)
             for parameter in group["params"]:
@@ -52,7 +63,7 @@ class Muon(torch.optim.Optimizer):
         self, parameters: list[torch.Tensor], rate: float, momentum: float, decay: float
     ) -> None:
         gradients = [p.grad for p in parameters if p.grad is not None]
-        buffers = [self.state[p].setdefault("buffer", torch.zeros_like(p)) for p in parameters]
+        buffers = [self.state[p]["buffer"] for p in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - momentum)
         nesterov = torch._foreach_lerp(gradients, buffers, momentum)
         updates = orthogonalize(torch.stack(list(nesterov)))  # (N, rows, columns)

@@ -15,6 +15,7 @@ import inspect
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rinject.errors import InputError
@@ -38,13 +39,15 @@ class Page:
         return digest[0] % HELD_OUT_SHARE == 0
 
 
-def documentation_pages() -> list[Page]:
+@cache
+def documentation_pages() -> tuple[Page, ...]:
     """All pages of the installed Python's own documentation, sorted by name.
 
     Raises InputError where Python was installed without it.
     """
     pages = [*_topic_pages(), *_docstring_pages()]
-    return sorted((p for p in pages if len(p.text) >= SHORTEST_PAGE), key=lambda page: page.name)
+    long = (page for page in pages if len(page.text) >= SHORTEST_PAGE)
+    return tuple(sorted(long, key=lambda page: page.name))
 
 
 def _topic_pages() -> Iterator[Page]:

@@ -91,6 +91,20 @@ def test_a_variable_without_any_value_costs_nothing(projection, streams, targets
     assert not torch.autograd.grad(loss, projection.weight)[0][5:10].any()
 
 
+def test_balance_weighs_values_alike(projection, streams):
+    targets = torch.full((POSITIONS, len(SLICES)), -1)
+    targets[:, 2] = torch.tensor([0] * 8 + [3])
+    logits = projection.of(SLICES[2], streams[1:])  # [3, N, 5]
+    errors = -logits.log_softmax(dim=-1)
+    loss = slice_alignment(projection, streams, targets, balance=1.0)
+    # The count is one of two variables in streams 1 and 2, of three in stream 3.
+    per_stream = [(errors[i, :8, 0].mean() + errors[i, 8, 3]) / 2 for i in range(3)]
+    held = [2, 2, 3]
+    torch.testing.assert_close(
+        loss.double(), sum(e / n for e, n in zip(per_stream, held, strict=True)) / 4
+    )
+
+
 def test_an_embedding_alone_can_be_aligned(projection, streams, targets):
     for align in (slice_alignment, cosine_alignment):
         assert align(projection, streams[:1], targets).isfinite()
