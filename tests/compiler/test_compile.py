@@ -151,7 +151,9 @@ HARD_CASES = {
         rasp.Aggregate(before(1), rasp.tokens),
         default=5,
     ),
-    "operand that never is": rasp.Aggregate(FULL, rasp.Full(None)),
+    "operand that never is": rasp.Aggregate(
+        rasp.Select(rasp.indices + 0, rasp.indices, rasp.Comparison.EQ), rasp.Full(None)
+    ),
     "fractions": rasp.Aggregate(FULL, rasp.Map(lambda x: x / 10, rasp.tokens)),
     "default beside the mean": rasp.Aggregate(
         rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.LT), rasp.tokens, default=-1
