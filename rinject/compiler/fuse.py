@@ -38,9 +38,8 @@ def fuse(graph: Graph, *, table_limit: int = 4096) -> Graph:
     wanted = [state.new[node] for node in graph.nodes if node.named or node is graph.output_node]
     kept = _needed(wanted)
     nodes = tuple(n for n in dict.fromkeys(state.new.values()) if n in kept)
-    # Inputs must come first, constants included; folding may only have moved them forward.
-    layers = {n: (state.ready[n] + 1) // 2 for n in nodes if not is_constant(n) or n is output}
-    layers |= {n: 0 for n in nodes if is_constant(n) and n.named}
+    shown = [n for n in nodes if not is_constant(n) or n.named or n is output]
+    layers = {n: (state.ready[n] + 1) // 2 for n in shown}
     return replace(graph, nodes=nodes, output_node=output, layers=layers)
 
 

@@ -74,10 +74,8 @@ def _mean(
     means = (chosen * numbers[operand][:, None, :]).sum(axis=-1) / np.maximum(count, 1)
     order = [i for i, value in enumerate(node.values) if isinstance(value, int | float)]
     known = np.array([float(node.values[i]) for i in order])
-    nearest = np.abs(means[..., None] - known).argmin(axis=-1) if len(known) < 64 else None
-    if nearest is None:
-        right = np.searchsorted(known, means).clip(1, len(known) - 1)
-        nearest = right - (means - known[right - 1] < known[right] - means)
+    between = (known[1:] + known[:-1]) / 2  # ascending, as the values are
+    nearest = np.searchsorted(between, means)
     missing = (chosen & (operand == NONE)[:, None, :]).any(axis=-1)
     return np.where(missing, NONE, np.array(order)[nearest])
 

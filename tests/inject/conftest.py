@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import torch
 from inject import small_injection
+from inject.small_injection import one_thread as one_thread
 
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows, example_rows
 from rinject.student import Student
 from rinject.tasks import examples
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small models run slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=small_injection.CONFIGS)
