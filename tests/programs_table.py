@@ -150,10 +150,19 @@ ATTENTION = [
     _case(
         "no value stays no value",
         """
+        previous = aggregate(select(indices, indices - 1, ==), tokens);
+        out = previous == tokens;
+        """,
+        ("abb", [N, F, T]),
+        causal=True,
+    ),
+    _case(
+        "a number where nothing is selected is 0",
+        """
         previous = aggregate(select(indices, indices - 1, ==), indices);
         out = previous + indices;
         """,
-        ("abc", [N, 1, 3]),
+        ("abc", [0, 1, 3]),
         causal=True,
     ),
     _case(

@@ -1,4 +1,4 @@
-"""Makes tracr RASP objects; equal sub-expressions become one object."""
+"""Makes tracr RASP objects and knows their types; equal sub-expressions become one object."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ from rinject.lang.elementwise import (
     KeptOr,
     Slot,
     Term,
+    Unary,
+)
+from rinject.lang.types import (
+    ANYTHING,
+    NUMBERS,
+    TRUTH,
+    WHOLE,
+    Types,
+    result_types,
+    term_types,
+    types_of,
 )
 
 Operand: TypeAlias = "rasp.SOp | Constant"
@@ -27,26 +38,44 @@ class Builder:
     """Constructors of RASP expressions that remember what they made.
 
     Operands of elementwise functions are s-ops or constants; a constant becomes part of the
-    function, and an s-op that stands in several places takes one slot.
+    function, and an s-op that stands in several places takes one slot. What can have no result,
+    whatever the input, raises types.Impossible.
     """
 
     def __init__(self) -> None:
         self._made: dict[tuple[Any, ...], Any] = {}
+        self._types: dict[int, Types] = {
+            id(rasp.tokens): ANYTHING,
+            id(rasp.indices): WHOLE,
+            id(rasp.length): WHOLE,
+        }
+
+    def tokens_hold(self, types: Types) -> None:
+        """Says what the tokens of every input are; before anything is made of them."""
+        self._types[id(rasp.tokens)] = types
+
+    def types(self, sop: rasp.SOp) -> Types:
+        """What an s-op made here can hold."""
+        return self._types[id(sop)]
 
     # --- s-ops -----------------------------------------------------------------------------
 
     def elementwise(self, make: MakeTerm, operands: Sequence[Operand]) -> rasp.SOp:
         """The s-op of `make(*terms)` over one or two distinct s-ops among `operands`."""
         inputs = distinct_sops(operands)
-        function = Elementwise(make(*(_term(operand, inputs) for operand in operands)))
+        term = make(*(_term(operand, inputs) for operand in operands))
+        types = term_types(term, [self.types(sop) for sop in inputs])
+        function = Elementwise(term)
         if len(inputs) == 1:
-            return self._once(
+            return self._sop(
                 ("map", function, id(inputs[0])),
+                types,
                 lambda: rasp.Map(function, inputs[0], simplify=False),
             )
         fst, snd = inputs
-        return self._once(
+        return self._sop(
             ("sequence_map", function, id(fst), id(snd)),
+            types,
             lambda: rasp.SequenceMap(function, fst, snd),
         )
 
@@ -58,31 +87,49 @@ class Builder:
         kept = self.elementwise(KeepIf, [condition, then])
         return self.elementwise(KeptOr, [kept, otherwise])
 
+    def truth(self, inner: rasp.SOp) -> rasp.SOp:
+        """Whether each value counts as true."""
+        if self.types(inner) == TRUTH:
+            return inner
+        return self.elementwise(lambda term: Unary("bool", term), [inner])
+
+    def converted(self, inner: rasp.SOp, kind: type) -> rasp.SOp:
+        """The values as strings, whole numbers, numbers or truth values."""
+        if self.types(inner) == {kind}:
+            return inner
+        return self.elementwise(lambda term: Unary(kind.__name__, term), [inner])
+
     def identity(self, inner: rasp.SOp) -> rasp.SOp:
         """A copy of an s-op as a node of its own, so that it can bear a name."""
         return self.elementwise(lambda term: term, [inner])
 
     def renamed(self, inner: rasp.SOp, name: str) -> rasp.SOp:
         """The same computation under another name."""
-        return self._once(("renamed", id(inner), name), lambda: inner.named(name))
+        key = ("renamed", id(inner), name)
+        return self._sop(key, self.types(inner), lambda: inner.named(name))
 
     def full(self, value: Any) -> rasp.SOp:
         """The s-op that is `value` everywhere."""
-        return self._once(("full", Constant(value)), lambda: rasp.Full(value))
+        key = ("full", Constant(value))
+        return self._sop(key, types_of([value]), lambda: rasp.Full(value))
 
     def selector_width(self, selector: rasp.Selector) -> rasp.SOp:
         """How many positions each position selects."""
-        return self._once(("width", id(selector)), lambda: rasp.SelectorWidth(selector))
+        return self._sop(("width", id(selector)), WHOLE, lambda: rasp.SelectorWidth(selector))
 
     def aggregate(self, selector: rasp.Selector, values: rasp.SOp, default: Any) -> rasp.SOp:
         """The mean of the selected values, or the only one; `default` where none is selected."""
         key = ("aggregate", id(selector), id(values), Constant(default))
-        return self._once(key, lambda: rasp.Aggregate(selector, values, default))
+        types = self.types(values) | types_of([default])
+        if types & NUMBERS:
+            types |= {float}
+        return self._sop(key, types, lambda: rasp.Aggregate(selector, values, default))
 
     # --- selectors -------------------------------------------------------------------------
 
     def select(self, keys: rasp.SOp, queries: rasp.SOp, operator: str) -> rasp.Selector:
         """Position q selects position k where `keys[k] operator queries[q]`."""
+        result_types(Compare(operator), [self.types(keys), self.types(queries)])
         key = ("select", id(keys), id(queries), operator)
         return self._once(key, lambda: rasp.Select(keys, queries, Compare(operator)))
 
@@ -98,6 +145,11 @@ class Builder:
 
     def selector_not(self, inner: rasp.Selector) -> rasp.Selector:
         return self._once(("not", id(inner)), lambda: rasp.SelectorNot(inner))
+
+    def _sop(self, key: tuple[Any, ...], types: Types, make: Callable[[], rasp.SOp]) -> rasp.SOp:
+        sop = self._once(key, make)
+        self._types.setdefault(id(sop), types)
+        return sop
 
     def _once(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         # Ids stay valid: what is made keeps its inputs alive.

@@ -11,8 +11,10 @@ from tracr.rasp import rasp
 from rinject.lang import syntax
 from rinject.lang.builder import Builder
 from rinject.lang.naming import BASE_SOPS, Conflict
+from rinject.lang.types import Impossible
 from rinject.lang.values import (
     POISON,
+    Binding,
     BuiltinRef,
     ListOf,
     OperatorRef,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from rinject.lang.expressions import ExpressionChecker
 
 MAX_RANGE = 10_000
+KINDS = (str, int, float, bool)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,17 @@ class _Builtin:
 
 def language_scope(builder: Builder) -> Scope:
     """Everything a program can name without defining it."""
-    scope = Scope(values={name: SOpRef(expr) for name, expr in BASE_SOPS.items()})
-    scope.values["full_s"] = SelectorRef(builder.everything())
-    scope.values.update({name: BuiltinRef(name) for name in _BUILTINS})
-    return scope
+    sops = {
+        **BASE_SOPS,
+        "tokens_asis": rasp.tokens,
+        **{f"tokens_{kind.__name__}": builder.converted(rasp.tokens, kind) for kind in KINDS},
+    }
+    values: dict[str, Value] = {
+        **{name: SOpRef(sop, builder.types(sop)) for name, sop in sops.items()},
+        **{name: BuiltinRef(name) for name in _BUILTINS},
+        "full_s": SelectorRef(builder.everything()),
+    }
+    return Scope(bindings={name: Binding(value) for name, value in values.items()})
 
 
 def call_builtin(
@@ -87,14 +97,17 @@ def _select(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[V
         )
     if keys is None or queries is None or isinstance(operator, Poison):
         return POISON
-    return SelectorRef(checker.context.builder.select(keys, queries, operator.symbol))
+    try:
+        return SelectorRef(checker.context.builder.select(keys, queries, operator.symbol))
+    except Impossible as problem:
+        return checker.impossible(call.span, operator.symbol, problem)
 
 
 def _aggregate(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Value]) -> Value:
     selector = _selector(checker, call.arguments[0], arguments[0])
     values = _sop(checker, call.arguments[1], arguments[1])
-    default = arguments[2] if len(arguments) == 3 else Plain(None)
-    if not isinstance(default, Plain | Poison):
+    default = arguments[2] if len(arguments) == 3 else None
+    if not isinstance(default, Plain | Poison | None):
         return checker.context.report(
             "bad-default",
             call.arguments[2].span,
@@ -102,19 +115,23 @@ def _aggregate(checker: ExpressionChecker, call: syntax.Call, arguments: Sequenc
         )
     if selector is None or values is None or isinstance(default, Poison):
         return POISON
-    return SOpRef(checker.context.builder.aggregate(selector, values, default.value))
+    if default is None:
+        return checker.sop(checker.aggregated(selector, values))
+    return checker.sop(checker.context.builder.aggregate(selector, values, default.value))
 
 
 def _selector_width(
     checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Value]
 ) -> Value:
     selector = _selector(checker, call.arguments[0], arguments[0])
-    return POISON if selector is None else SOpRef(checker.context.builder.selector_width(selector))
+    if selector is None:
+        return POISON
+    return checker.sop(checker.context.builder.selector_width(selector))
 
 
 def _sop(checker: ExpressionChecker, node: syntax.Expression, value: Value) -> rasp.SOp | None:
     match value:
-        case SOpRef(expr):
+        case SOpRef(expr, _):
             return expr
         case Plain(constant):
             return checker.context.builder.full(constant)
@@ -182,7 +199,7 @@ def _named(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Va
     named = context.naming.give(value.expr, text.value, place)
     if isinstance(named, Conflict):
         return context.report_conflict(replace(named, second=call.arguments[1].span))
-    return SOpRef(named)
+    return checker.sop(named)
 
 
 # --- lists ---------------------------------------------------------------------------------
@@ -223,7 +240,26 @@ def _zip(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Valu
         if items is None:
             return POISON
         columns.append(items)
-    return ListOf(tuple(ListOf(row) for row in zip(*columns, strict=False)))
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        message = f"`zip` takes lists of one length, not of {', '.join(map(str, lengths))}"
+        return checker.context.report("uneven-lists", call.span, message)
+    return ListOf(tuple(ListOf(row) for row in zip(*columns, strict=True)))
+
+
+# --- the interactive session ---------------------------------------------------------------
+
+
+def _draw(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Value]) -> Value:
+    """In a file it only checks: there is nowhere to draw."""
+    _sop(checker, call.arguments[0], arguments[0])
+    checker.context.warn(
+        "directive",
+        call.span,
+        "`draw` belongs to the interactive session and does nothing here",
+        "draw a file with `rinject draw`",
+    )
+    return POISON
 
 
 _BUILTINS: dict[str, _Builtin] = {
@@ -235,7 +271,10 @@ _BUILTINS: dict[str, _Builtin] = {
     "named": _Builtin('named(value, "text")', range(2, 3), _named),
     "range": _Builtin("range(start, stop, step)", range(1, 4), _range),
     "len": _Builtin("len(xs)", range(1, 2), _len),
-    "zip": _Builtin("zip(xs, ys)", range(2, 9), _zip),
+    "zip": _Builtin("zip(xs, ys)", range(1, 9), _zip),
+    "draw": _Builtin("draw(x, input)", range(1, 3), _draw),
 }
-PROTECTED = frozenset({*_BUILTINS, *BASE_SOPS, "full_s"} - {"length"})
-"""Names a program cannot redefine; `length` it can, since tracr compiles only a program's own."""
+PROTECTED = frozenset(
+    {*_BUILTINS, "indices", "tokens_asis", *(f"tokens_{kind.__name__}" for kind in KINDS)}
+)
+"""Names a program cannot redefine; `tokens`, `length` and `full_s` it can, as in the original."""

@@ -6,18 +6,29 @@ objects, so what is wrong in a function is found at each call, with the types it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never
 
 from tracr.rasp import rasp
 
+from rinject.errors import InputError
 from rinject.lang import syntax
 from rinject.lang.builtins import PROTECTED, language_scope
 from rinject.lang.context import Context, ProgramTooLarge
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span, did_you_mean
 from rinject.lang.expressions import ExpressionChecker
-from rinject.lang.header import Header, check_header
+from rinject.lang.files import LIBRARY, find_loaded, read_source
+from rinject.lang.header import Draft, Header, check_header
+from rinject.lang.index import Index, Role
+from rinject.lang.lint import lint
+from rinject.lang.parser import parse
+from rinject.lang.trial import try_out
+from rinject.lang.types import TEXT
 from rinject.lang.values import (
     POISON,
     Frame,
@@ -26,10 +37,14 @@ from rinject.lang.values import (
     OperatorRef,
     Poison,
     Scope,
+    SelectorRef,
     SOpRef,
     Value,
     describe,
 )
+
+DEEPEST_CALL = 100
+_PYTHON_FRAMES = 20_000  # enough for that many calls; expressions nest less deeply than that
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +53,44 @@ class Checked:
 
     header: Header
     sops: dict[str, rasp.SOp]
+    selectors: dict[str, rasp.Selector]
+    """The selectors of the top level by name."""
+    warnings: tuple[Diagnostic, ...]
+    sources: dict[str, str]
+    """The text of each file that was read for it, in that order, by the name that spans give it."""
+    places: Mapping[int, Span]
+    """By the id of an s-op or selector: the expression that first made it."""
+    index: Index
 
 
-def check(module: syntax.Module, text: str, default_name: str) -> Checked:
-    """The header and the public s-ops of a program.
+def check(text: str, file: str, default_name: str, root: Path | None) -> Checked:
+    """The header and the public s-ops of a program; `root` is the folder it may load from.
 
     Raises SourceError with every mistake found in it.
     """
-    context = Context()
-    header = check_header(module.header, context, default_name)
-    checker = _ProgramChecker(context, module)
-    try:
-        output = checker.run(header.output_node)
-    except ProgramTooLarge:
-        output = ""
-    except RecursionError:
-        raise SourceError([_too_deep(module.span)], text) from None
-    context.collector.raise_if_any(text)
-    return Checked(header.finished(output), context.naming.finish())
+    module, context = parse(text, file), Context(sources={file: text})
+    draft = check_header(module.header, context, default_name)
+    if draft.header.vocabulary:
+        context.builder.tokens_hold(TEXT)
+    context.vocabulary, context.causal = draft.header.vocabulary, draft.header.causal
+    checker = ProgramChecker(context, module.body, file, root)
+    output = checker.run(module, draft)
+    context.collector.raise_if_errors(context.sources)
+    sops = context.naming.finish()
+    literals = (n for n in syntax.expressions(module.body) if isinstance(n, syntax.Literal))
+    strings = [literal.value for literal in literals if isinstance(literal.value, str)]
+    try_out(context, sops, draft.header.longest, strings)
+    lint(context, module, draft, sops)
+    context.collector.raise_if_errors(context.sources)
+    return Checked(
+        draft.finished(output),
+        sops,
+        checker.selectors(),
+        context.collector.ordered(),
+        context.sources,
+        context.places,
+        context.index,
+    )
 
 
 def _too_deep(span: Span) -> Diagnostic:
@@ -68,31 +103,74 @@ def _start(span: Span) -> Span:
     return Span(span.file, span.line, span.column, span.line, span.column + 1)
 
 
-class _ProgramChecker(ExpressionChecker):
+@contextmanager
+def room_to_nest() -> Iterator[None]:
+    """Within the block, Python's own limit is not what stops a nested program."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _PYTHON_FRAMES))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@functools.cache
+def _library() -> syntax.Module:
+    return parse(read_source(LIBRARY), str(LIBRARY))
+
+
+class ProgramChecker(ExpressionChecker):
     """Carries out the statements of one program."""
 
-    def __init__(self, context: Context, module: syntax.Module) -> None:
-        super().__init__(context, dict(_definitions(module.body)))
-        self._module = module
-        self._scope = Scope(language_scope(context.builder), is_module=True)
+    def __init__(
+        self,
+        context: Context,
+        body: Sequence[syntax.Statement],
+        file: str,
+        root: Path | None,
+    ) -> None:
+        super().__init__(context, dict(_definitions(body)))
+        self._root = root
+        self._language = Scope(language_scope(context.builder))
+        self.scope = Scope(self._language, is_module=True)
         self._public: set[str] = set()  # top-level variables
         self._functions: list[FunctionRef] = []
         self._called: set[int] = set()
+        self._loading: list[str] = [file]
         self._loop_depth = 0
         self._last: tuple[str, rasp.SOp] | None = None  # the latest s-op of a top-level statement
+        for statement in _library().body:
+            assert isinstance(statement, syntax.Function)
+            self._language.bind(statement.name, FunctionRef(statement, self._language))
+            self.library |= {statement.name.text}
 
-    def run(self, output: syntax.Name | None) -> str:
-        """Checks everything; the public name of the output s-op."""
-        self._execute(self._module.body, self._scope)
-        name = self._find_output(output)
+    def run(self, module: syntax.Module, draft: Draft) -> str:
+        """Checks a whole program; the public name of the output s-op, if it has one."""
+        try:
+            with room_to_nest():
+                return self._run(module, draft)
+        except ProgramTooLarge:
+            pass
+        except RecursionError:
+            self.context.collector.add(_too_deep(module.span))
+        return ""
+
+    def _run(self, module: syntax.Module, draft: Draft) -> str:
+        self.execute(module.body, self.scope)
+        name = self._find_output(module, draft)
         self._check_uncalled_functions()
         for conflict in self.context.naming.conflicts():
             self.context.report_conflict(conflict)
         return name
 
+    def selectors(self) -> dict[str, rasp.Selector]:
+        """The selectors of the top level by name."""
+        found = {name: binding.value for name, binding in self.scope.bindings.items()}
+        return {name: value.expr for name, value in found.items() if isinstance(value, SelectorRef)}
+
     # --- statements ------------------------------------------------------------------------
 
-    def _execute(self, body: Sequence[syntax.Statement], scope: Scope) -> Value | None:
+    def execute(self, body: Sequence[syntax.Statement], scope: Scope) -> Value | None:
         """Carries out statements; the value of the `return` that ends them, if one does."""
         for position, statement in enumerate(body):
             result = self._statement(statement, scope)
@@ -114,13 +192,19 @@ class _ProgramChecker(ExpressionChecker):
                 self._expression_statement(node, scope)
             case syntax.ReturnStatement():
                 return self._return(node, scope)
+            case syntax.Load():
+                self._load(node, scope)
+            case syntax.Directive():
+                self._directive(node)
             case _:
                 assert_never(node)
         return None
 
     def _assign(self, node: syntax.Assignment, scope: Scope) -> None:
         values = [self._assignable(value, scope) for value in node.values]
-        if len(values) == 1 and len(node.targets) > 1:
+        if len(node.targets) == 1 and len(values) > 1:
+            values = [ListOf(tuple(values))]
+        elif len(values) == 1 and len(node.targets) > 1:
             values = self.unpack(values[0], len(node.targets), node.values[0].span)
         elif len(values) != len(node.targets):
             self.context.report(
@@ -131,29 +215,32 @@ class _ProgramChecker(ExpressionChecker):
             )
             values = [POISON] * len(node.targets)
         for target, value in zip(node.targets, values, strict=True):
-            self._bind(target, value, scope)
+            self._bind(target, value, scope, "variable" if scope.is_module else "local")
 
     def _assignable(self, node: syntax.Expression, scope: Scope) -> Value:
         value = self.evaluate(node, scope)
         return self.stray_operator(node) if isinstance(value, OperatorRef) else value
 
-    def _bind(self, target: syntax.Name, value: Value, scope: Scope) -> None:
-        self.check_target(target)
-        scope.values[target.text] = value
-        if not scope.is_module:
+    def _bind(self, target: syntax.Name, value: Value, scope: Scope, role: Role) -> None:
+        self.bind(target, value, scope, role)
+        if scope is not self.scope:
             return
         if self._loop_depth == 0:
             self._public.add(target.text)
         if target.text in self._public:
-            expr = value.expr if isinstance(value, SOpRef) else None
-            self.context.naming.bind(target.text, expr, target.span)
-            if expr is not None:
-                self._last = (target.text, expr)
+            self._publish(target.text, value, target.span)
+
+    def _publish(self, name: str, value: Value, place: Span) -> None:
+        """A top-level variable has a new value."""
+        expr = value.expr if isinstance(value, SOpRef) else None
+        self.context.naming.bind(name, expr, place)
+        if expr is not None:
+            self._last = (name, expr)
 
     def _define(self, node: syntax.Function, scope: Scope) -> None:
         seen: set[str] = set()
         for parameter in node.parameters:
-            self.check_target(parameter)
+            self.check_name(parameter)
             if parameter.text in seen:
                 message = f"two parameters are called `{parameter.text}`"
                 self.context.report("duplicate-parameter", parameter.span, message)
@@ -167,7 +254,64 @@ class _ProgramChecker(ExpressionChecker):
             )
         function = FunctionRef(node, scope)
         self._functions.append(function)
-        self._bind(node.name, function, scope)
+        self._bind(node.name, function, scope, "function")
+
+    # --- other files -----------------------------------------------------------------------
+
+    def _load(self, node: syntax.Load, scope: Scope) -> None:
+        """Runs another file by itself and takes over its names, except those with a `_`."""
+        module = self._read(node)
+        if module is None:
+            return
+        inner = Scope(self._language, is_module=True)
+        self._loading.append(module.span.file)
+        loop_depth, self._loop_depth = self._loop_depth, 0
+        definitions = dict(_definitions(module.body))
+        self._definitions, definitions = definitions, self._definitions
+        self.execute(module.body, inner)
+        self._definitions = definitions
+        self._loop_depth = loop_depth
+        self._loading.pop()
+        self._take_over(inner, scope, node.span)
+
+    def _read(self, node: syntax.Load) -> syntax.Module | None:
+        here = self._loading[-1]
+        folder = None if self._root is None else Path(here).parent
+        try:
+            path = find_loaded(str(node.file.value), folder, self._root)
+            file = _shown(path, folder)
+            if file in self._loading:
+                message = f"`{file}` loads itself" if file == here else f"`{file}` is being loaded"
+                self.context.report("load-cycle", node.span, message, "loads cannot go in a circle")
+                return None
+            text = read_source(path)
+            self.context.sources[file] = text
+            return parse(text, file)
+        except SourceError as error:
+            for diagnostic in error.diagnostics:
+                self.context.collector.add(diagnostic)
+        except InputError as error:
+            self.context.report("cannot-load", node.file.span, error.message, error.hint)
+        return None
+
+    def _take_over(self, loaded: Scope, scope: Scope, place: Span) -> None:
+        for name, binding in loaded.bindings.items():
+            if name.startswith("_"):
+                continue
+            scope.bindings[name] = binding
+            if scope is self.scope and self._loop_depth == 0:
+                self._public.add(name)
+                self._publish(name, binding.value, place)
+
+    def _directive(self, node: syntax.Directive) -> None:
+        self.context.warn(
+            "directive",
+            node.span,
+            "this belongs to the interactive session and does nothing here",
+            "use `rinject repl`",
+        )
+
+    # --- loops and functions ---------------------------------------------------------------
 
     def _loop(self, node: syntax.Loop, scope: Scope) -> None:
         items = self.items(self.evaluate(node.iterable, scope), node.iterable.span)
@@ -225,9 +369,11 @@ class _ProgramChecker(ExpressionChecker):
                 f"`{name}` takes {len(node.parameters)} argument{plural}, not {len(args)}",
                 f"write `{name}({parameters})`",
             )
-        if any(frame.definition is node for frame in self.context.calls):
-            message = f"`{name}` calls itself"
-            hint = "a transformer has no recursion; loop over a list"
+        if self.context.naming.frozen and any(f.definition is node for f in self.context.calls):
+            return POISON  # arguments of unknown kind: nothing would end it
+        if len(self.context.calls) >= DEEPEST_CALL:
+            message = f"`{name}` calls itself without end: {DEEPEST_CALL} calls within each other"
+            hint = "a function that calls itself must end, by a condition known in advance"
             return self.context.report("recursion", call.span, message, hint)
         self.context.calls.append(Frame(node, call.span))
         result = self._inline(function, args)
@@ -235,9 +381,11 @@ class _ProgramChecker(ExpressionChecker):
         return result
 
     def _inline(self, function: FunctionRef, args: Sequence[Value]) -> Value:
-        parameters = [parameter.text for parameter in function.definition.parameters]
-        scope = Scope(function.scope, dict(zip(parameters, args, strict=True)))
-        return self._execute(function.definition.body, scope) or POISON
+        scope = Scope(function.scope)
+        for parameter, value in zip(function.definition.parameters, args, strict=True):
+            scope.bind(parameter, value)
+            self.context.index.define(parameter, "parameter", value)
+        return self.execute(function.definition.body, scope) or POISON
 
     def _check_uncalled_functions(self) -> None:
         """Arguments of unknown kind: only what is wrong for any arguments is found."""
@@ -249,14 +397,19 @@ class _ProgramChecker(ExpressionChecker):
 
     # --- output ----------------------------------------------------------------------------
 
-    def _find_output(self, node: syntax.Name | None) -> str:
+    def _find_output(self, module: syntax.Module, draft: Draft) -> str:
+        node = draft.output_node
         if node is None:
-            return self._last_output()
-        value = self._scope.values.get(node.text)
+            return self._last_output(module)
+        binding = self.scope.bindings.get(node.text)
+        value = binding.value if binding else None
+        if binding is not None:
+            self.context.index.use(node, binding)
         if isinstance(value, SOpRef) and node.text in self._public:
             return self.context.naming.public_name(node.text, value.expr)
         if value is None or node.text not in self._public:
-            known = [n for n in self._public if isinstance(self._scope.values[n], SOpRef)]
+            bindings = self.scope.bindings
+            known = [n for n in self._public if isinstance(bindings[n].value, SOpRef)]
             self.context.report(
                 "unknown-output",
                 node.span,
@@ -268,14 +421,14 @@ class _ProgramChecker(ExpressionChecker):
             self.context.report("output-not-an-s-op", node.span, message)
         return ""
 
-    def _last_output(self) -> str:
+    def _last_output(self, module: syntax.Module) -> str:
         if self._last is not None:
             return self.context.naming.public_name(*self._last)
         # A program with other mistakes may have lost its s-ops to them.
-        if self._module.header is None and not self.context.collector:
+        if module.header is None and not self.context.collector.has_errors:
             self.context.report(
                 "no-output",
-                _start(self._module.span),
+                _start(module.span),
                 "the program computes no s-op",
                 "assign one to a variable, as in `doubled = indices * 2;`",
             )
@@ -296,3 +449,10 @@ def _definitions(body: Iterable[syntax.Statement]) -> Iterable[tuple[str, Span]]
                 for text, span in _definitions(inner):
                     found.setdefault(text, span)
     return [(text, span) for text, span in found.items() if text not in PROTECTED]
+
+
+def _shown(path: Path, folder: Path | None) -> str:
+    """The name of a file in diagnostics: as its loader would write it."""
+    assert folder is not None
+    base = folder.resolve()
+    return str(folder / path.relative_to(base)) if path.is_relative_to(base) else str(path)

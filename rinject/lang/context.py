@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tracr.rasp import rasp
+
 from rinject.lang.builder import Builder
-from rinject.lang.diagnostics import Collector, Diagnostic, Note, Span
+from rinject.lang.diagnostics import Collector, Diagnostic, Note, Severity, Span
+from rinject.lang.index import Index
 from rinject.lang.naming import Conflict, Naming
 from rinject.lang.values import POISON, Frame, Poison
 
@@ -21,8 +25,17 @@ class ProgramTooLarge(Exception):
 class Context:
     """The state of one check."""
 
+    vocabulary: Sequence[str] = ()
+    """The symbols of the header; empty where there is none."""
+    causal: bool = False
+    """Whether the header asks for causal attention."""
     collector: Collector = field(default_factory=Collector)
     builder: Builder = field(default_factory=Builder)
+    index: Index = field(default_factory=Index)
+    sources: dict[str, str] = field(default_factory=dict)
+    """The text of each file read, by the name that spans give it."""
+    places: dict[int, Span] = field(default_factory=dict)
+    """By the id of an s-op or a selector: the expression that first made it."""
     calls: list[Frame] = field(default_factory=list)
     steps: int = 0
     naming: Naming = field(init=False)
@@ -37,14 +50,27 @@ class Context:
         message: str,
         hint: str | None = None,
         notes: tuple[Note, ...] = (),
+        severity: Severity = "error",
     ) -> Poison:
         """Records a diagnostic; inside functions it notes the calls that led there."""
         calls = [
             Note(f"in this call of `{frame.definition.name.text}`", frame.span)
             for frame in reversed(self.calls)
         ]
-        self.collector.add(Diagnostic(code, message, span, hint, (*notes, *calls[:_SHOWN_CALLS])))
+        every = (*notes, *list(dict.fromkeys(calls))[:_SHOWN_CALLS])
+        self.collector.add(Diagnostic(code, message, span, hint, every, severity))
         return POISON
+
+    def warn(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        hint: str | None = None,
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        """Records something suspicious that does not stop the program."""
+        self.report(code, span, message, hint, notes, "warning")
 
     def report_conflict(self, conflict: Conflict) -> Poison:
         """Two s-ops under one name."""
@@ -55,6 +81,10 @@ class Context:
             "give each its own name; in a loop, make it from the loop's variable",
             (Note("the first one", conflict.first),),
         )
+
+    def place(self, expr: rasp.RASPExpr, span: Span) -> None:
+        """Remembers where an s-op or a selector was made; the first time counts."""
+        self.places.setdefault(id(expr), span)
 
     def step(self, span: Span) -> None:
         """Counts one expression; raises ProgramTooLarge after MAX_STEPS of them."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from lark import Token
 from lark.tree import Meta
@@ -13,6 +13,7 @@ from lark.tree import Meta
 from rinject.errors import InputError
 
 WIDTH = 100  # of a source line as shown
+Severity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Span:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+    def holds(self, line: int, column: int) -> bool:
+        """Whether a place lies in the stretch; its end counts, where a cursor may stand."""
+        start, end = (self.line, self.column), (self.end_line, self.end_column)
+        return start <= (line, column) <= end
 
 
 def span_of(place: Meta | Token, file: str) -> Span:
@@ -59,6 +65,11 @@ class Diagnostic:
     span: Span
     hint: str | None = None
     notes: tuple[Note, ...] = ()
+    severity: Severity = "error"
+
+
+Sources = Mapping[str, str]
+"""The text of each file by the name that spans give it."""
 
 
 class SourceError(InputError):
@@ -67,13 +78,13 @@ class SourceError(InputError):
     The message shows each one with its source line and a caret under the mistake.
     """
 
-    def __init__(self, diagnostics: Iterable[Diagnostic], text: str) -> None:
+    def __init__(self, diagnostics: Iterable[Diagnostic], sources: Sources) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__(render_all(self.diagnostics, text))
+        super().__init__(render_all(self.diagnostics, sources))
 
 
 class Collector:
-    """Gathers the diagnostics of one file, each mistake once."""
+    """Gathers the diagnostics of a program, each mistake once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Span], Diagnostic] = {}
@@ -82,14 +93,25 @@ class Collector:
         """Loops and inlined functions visit one place often: the first report stays."""
         self._found.setdefault((diagnostic.code, diagnostic.span), diagnostic)
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything makes the program unusable."""
+        return any(found.severity == "error" for found in self._found.values())
 
-    def raise_if_any(self, text: str) -> None:
-        """Raises SourceError with all diagnostics, in the order of the source."""
-        if self._found:
-            ordered = sorted(self._found.values(), key=lambda d: (d.span.line, d.span.column))
-            raise SourceError(ordered, text)
+    def ordered(self) -> tuple[Diagnostic, ...]:
+        """All diagnostics, in the order of the source, file by file."""
+        files = list(dict.fromkeys(found.span.file for found in self._found.values()))
+        return tuple(
+            sorted(
+                self._found.values(),
+                key=lambda d: (files.index(d.span.file), d.span.line, d.span.column),
+            )
+        )
+
+    def raise_if_errors(self, sources: Sources) -> None:
+        """Raises SourceError with all diagnostics, warnings too, if one is an error."""
+        if self.has_errors:
+            raise SourceError(self.ordered(), sources)
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = None) -> str | None:
@@ -98,16 +120,15 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str | None = Non
     return f"did you mean `{close[0]}`?" if close else otherwise
 
 
-def render_all(diagnostics: Iterable[Diagnostic], text: str) -> str:
+def render_all(diagnostics: Iterable[Diagnostic], sources: Sources) -> str:
     """All diagnostics as text for a terminal, a blank line between them."""
-    lines = text.split("\n")
-    return "\n\n".join(render(diagnostic, lines) for diagnostic in diagnostics)
+    return "\n\n".join(render(diagnostic, sources) for diagnostic in diagnostics)
 
 
-def render(diagnostic: Diagnostic, lines: list[str]) -> str:
+def render(diagnostic: Diagnostic, sources: Sources) -> str:
     """One diagnostic: place and message, source line, caret, hint, notes."""
-    parts = [f"{diagnostic.span}: error: {diagnostic.message}"]
-    parts += _excerpt(diagnostic.span, lines)
+    parts = [f"{diagnostic.span}: {diagnostic.severity}: {diagnostic.message}"]
+    parts += _excerpt(diagnostic.span, sources.get(diagnostic.span.file, "").split("\n"))
     if diagnostic.hint:
         parts.append(f"hint: {diagnostic.hint}")
     for note in diagnostic.notes:

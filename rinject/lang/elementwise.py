@@ -12,34 +12,44 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_BITS = 4096  # of the result of `^` on integers
+MAX_BITS = 4096  # of an integer
+MAX_CHARACTERS = 10_000  # of a string
 Run = Callable[..., Any]
 
 
+def _add(x: Any, y: Any) -> Any:
+    if isinstance(x, str) and isinstance(y, str) and len(x) + len(y) > MAX_CHARACTERS:
+        raise OverflowError(f"the string grows beyond {MAX_CHARACTERS:,} characters")
+    return x + y
+
+
 def _multiply(x: Any, y: Any) -> Any:
-    _reject_strings("*", x, y)
+    if isinstance(x, int) and isinstance(y, int):
+        _reject_large(x.bit_length() + y.bit_length())
+    for text, times in ((x, y), (y, x)):  # as in Python, a number times a string repeats it
+        if isinstance(text, str) and isinstance(times, int) and len(text) * times > MAX_CHARACTERS:
+            raise OverflowError(f"the string grows beyond {MAX_CHARACTERS:,} characters")
     return x * y
 
 
 def _modulo(x: Any, y: Any) -> Any:
-    _reject_strings("%", x, y)
+    if isinstance(x, str):  # Python would format it
+        raise TypeError("unsupported operand for %: a string")
     return x % y
 
 
 def _power(x: Any, y: Any) -> Any:
-    _reject_strings("^", x, y)
-    if isinstance(x, int) and isinstance(y, int) and x.bit_length() * abs(y) > MAX_BITS:
-        raise OverflowError(f"{x} ^ {y} is too large")
+    if isinstance(x, int) and isinstance(y, int):
+        _reject_large(x.bit_length() * abs(y))
     result = x**y
     if isinstance(result, complex):
         raise ValueError(f"{x} ^ {y} is not a real number")
     return result
 
 
-def _reject_strings(symbol: str, *values: Any) -> None:
-    # Python would repeat or format a string here.
-    if any(isinstance(value, str | tuple) for value in values):
-        raise TypeError(f"unsupported operand for {symbol}: a string")
+def _reject_large(bits: int) -> None:
+    if bits > MAX_BITS:
+        raise OverflowError(f"the number grows beyond {MAX_BITS:,} bits")
 
 
 UNARY: dict[str, Run] = {
@@ -48,9 +58,13 @@ UNARY: dict[str, Run] = {
     "+": operator.pos,
     "round": round,
     "indicator": lambda x: 1 if x else 0,
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": bool,
 }
 BINARY: dict[str, Run] = {
-    "+": operator.add,
+    "+": _add,
     "-": operator.sub,
     "*": _multiply,
     "/": operator.truediv,
@@ -62,8 +76,8 @@ BINARY: dict[str, Run] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "and": lambda x, y: x and y,
-    "or": lambda x, y: x or y,
+    "and": lambda x, y: bool(x and y),
+    "or": lambda x, y: bool(x or y),
 }
 COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
@@ -111,6 +125,10 @@ class Unary:
     operator: str
     operand: Term
 
+    @property
+    def function(self) -> Run:
+        return UNARY[self.operator]
+
     def compiled(self) -> Run:
         function, inner = UNARY[self.operator], self.operand.compiled()
         if self.operand == Slot(0):
@@ -129,6 +147,10 @@ class Binary:
     operator: str
     left: Term
     right: Term
+
+    @property
+    def function(self) -> Run:
+        return BINARY[self.operator]
 
     def compiled(self) -> Run:
         function, left, right = BINARY[self.operator], self.left, self.right
@@ -178,6 +200,29 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """`table[index]`, the table being a list, a string or a dictionary of constants."""
+
+    index: Term
+    table: tuple[tuple[Constant, Constant], ...]
+
+    def compiled(self) -> Run:
+        index = self.index.compiled()
+        values = {key.value: value.value for key, value in self.table}
+
+        def find(x: Any, y: Any = None) -> Any:
+            key = index(x, y)
+            if key not in values:
+                raise LookupError(f"there is no item {key!r}")
+            return values[key]
+
+        return find
+
+    def __str__(self) -> str:
+        return f"look-up[{self.index}]"
+
+
+@dataclass(frozen=True)
 class KeepIf:
     """`(value,)` where the condition holds and `()` where not: half of a three-way conditional.
 
@@ -210,7 +255,7 @@ class KeptOr:
         return f"({self.kept} or else {self.otherwise})"
 
 
-Term = Slot | Constant | Unary | Binary | Conditional | Member | KeepIf | KeptOr
+Term = Slot | Constant | Unary | Binary | Conditional | Member | Lookup | KeepIf | KeptOr
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class Draft:
 
     header: Header
     output_node: syntax.Name | None = None
+    vocabulary_node: syntax.Field | None = None
 
     def finished(self, output: str) -> Header:
         """The header with the public name of the output."""
@@ -101,7 +102,7 @@ class _HeaderChecker:
             answers=tuple(AnswerRule(k.value, text) for k, (text, _) in self.answers.items()),
             **self.found,
         )
-        return Draft(header, self.output_node)
+        return Draft(header, self.output_node, self.fields.get("vocabulary"))
 
     def report(
         self,

@@ -47,12 +47,42 @@ def interpret_many(
     """The values of several expressions on one input; shared parts are evaluated once."""
     if not tokens:
         return [[] for _ in exprs]
+    try:
+        return values_of(exprs, tokens, causal=causal)
+    except NoValue as failure:
+        raise failure.as_input_error(tokens) from None
+
+
+class NoValue(Exception):
+    """An expression has no meaning on an input."""
+
+    def __init__(self, expr: rasp.RASPExpr, reason: Exception, done: int) -> None:
+        super().__init__(str(reason))
+        self.expr, self.reason = expr, reason
+        self.done = done
+        """How many nodes had been evaluated before."""
+
+    def as_input_error(self, tokens: Sequence[Any]) -> InputError:
+        """The error for users."""
+        function = getattr(self.expr, "f", None) or getattr(self.expr, "predicate", None)
+        formula = f", {function}," if hasattr(function, "body") else ""
+        shown = " ".join(map(str, tokens))
+        return InputError(
+            f"`{self.expr.name}`{formula} has no value on the input {shown}: {self.reason}",
+            hint="every position is computed, also those a later condition discards",
+        )
+
+
+def values_of(
+    exprs: Sequence[rasp.RASPExpr], tokens: Sequence[Any], *, causal: bool
+) -> list[list[Any]]:
+    """As `interpret_many`, on at least one token. Raises NoValue."""
     evaluator = CausalInterpreter() if causal else FullInterpreter()
-    for expr in dependencies(exprs):
+    for done, expr in enumerate(dependencies(exprs)):
         try:
             evaluator.evaluate(expr, tokens)
         except _FAILURES as error:
-            raise _failure(expr, tokens, error) from None
+            raise NoValue(expr, error, done) from None
     return [list(evaluator.evaluate(expr, tokens)) for expr in exprs]
 
 
@@ -70,13 +100,3 @@ def dependencies(exprs: Sequence[rasp.RASPExpr]) -> Iterator[rasp.RASPExpr]:
         else:
             stack.append((expr, True))
             stack.extend((child, False) for child in reversed(expr.children))
-
-
-def _failure(expr: rasp.RASPExpr, tokens: Sequence[Any], error: Exception) -> InputError:
-    function = getattr(expr, "f", None) or getattr(expr, "predicate", None)
-    formula = f", {function}," if hasattr(function, "body") else ""
-    shown = " ".join(map(str, tokens))
-    return InputError(
-        f"`{expr.name}`{formula} has no value on the input {shown}: {error}",
-        hint="every position is computed, also those a later condition discards",
-    )

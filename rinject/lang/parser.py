@@ -6,7 +6,7 @@ import functools
 from importlib import resources
 from typing import Any, cast
 
-from lark import Lark, Token, ast_utils
+from lark import Lark, Token, Tree, ast_utils
 from lark.exceptions import UnexpectedInput, VisitError
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
@@ -20,16 +20,17 @@ _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 
 
 @functools.cache
-def grammar() -> Lark:
-    """The LALR parser, built once."""
+def grammar(*, concrete: bool = False) -> Lark:
+    """The LALR parser, built once; its concrete trees hold every token."""
     text = resources.files("rinject.lang").joinpath("grammar.lark").read_text(encoding="utf-8")
     return Lark(
         text,
         parser="lalr",
         lexer="basic",
         start="module",
-        propagate_positions=True,
-        maybe_placeholders=True,
+        propagate_positions=not concrete,
+        maybe_placeholders=not concrete,
+        keep_all_tokens=concrete,
     )
 
 
@@ -42,11 +43,22 @@ def parse(text: str, file: str) -> syntax.Module:
         tree = grammar().parse(text)
         return cast(syntax.Module, _transformer(file).transform(tree))
     except UnexpectedInput as error:
-        raise SourceError([explain(error, grammar(), text, file)], text) from None
+        raise SourceError([explain(error, grammar(), text, file)], {file: text}) from None
     except VisitError as error:
         if isinstance(error.orig_exc, _BadLiteral):
-            raise SourceError([error.orig_exc.diagnostic], text) from None
+            raise SourceError([error.orig_exc.diagnostic], {file: text}) from None
         raise error.orig_exc from None
+
+
+def parse_concrete(text: str, file: str) -> Tree[Token]:
+    """The tree of `text` with every token in it, brackets and punctuation too.
+
+    Raises SourceError as :func:`parse` does; numbers and escapes are not looked at.
+    """
+    try:
+        return grammar(concrete=True).parse(text)
+    except UnexpectedInput as error:
+        raise SourceError([explain(error, grammar(), text, file)], {file: text}) from None
 
 
 class _BadLiteral(Exception):
@@ -108,7 +120,8 @@ class _Tokens(Transformer_NonRecursive[Token, Any]):
     def _tuple(self, children: list[Any]) -> tuple[Any, ...]:
         return tuple(child for child in children if child is not None)
 
-    body = fields = entries = targets = parameters = expressions = items = arguments = _tuple
+    body = fields = entries = targets = parameters = expressions = _tuple
+    items = pairs = arguments = _tuple
 
 
 class _Build:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,11 +13,12 @@ from tracr.rasp import rasp
 
 from rinject.errors import InputError
 from rinject.lang.checker import check
-from rinject.lang.diagnostics import did_you_mean
+from rinject.lang.diagnostics import Diagnostic, Span, did_you_mean
+from rinject.lang.files import check_size, read_source
 from rinject.lang.header import Header
+from rinject.lang.index import Index
 from rinject.lang.interpreter import interpret
 from rinject.lang.naming import BASE_SOPS
-from rinject.lang.parser import parse
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,21 @@ class Program:
     source: str
     """Its text."""
     sha256: str
-    """The hash of its text in UTF-8, in hexadecimal."""
+    """The hash of its text and of what it loads in UTF-8, in hexadecimal."""
     header: Header
     """What it says about its input, output and text."""
     sops: Mapping[str, rasp.SOp]
     """Its public variables in the order of definition, each annotated with its name."""
+    selectors: Mapping[str, rasp.Selector]
+    """The selectors of its top level by name."""
+    warnings: tuple[Diagnostic, ...]
+    """What is suspicious in it, in the order of the source."""
+    sources: Mapping[str, str]
+    """The text of each file it consists of, its own first, by the name that spans give it."""
+    index: Index
+    """Where its names are bound and used."""
+    places: Mapping[int, Span]
+    """By the id of an s-op or selector: the expression that first made it."""
 
     @property
     def name(self) -> str:
@@ -55,16 +66,18 @@ class Program:
     ) -> list[Any]:
         """The values of one variable (default: the output) at each of the T tokens.
 
-        This is the reference meaning, computed by tracr's interpreter; None is "no value".
-        `causal` overrides the header. Raises InputError for an unknown name, for a token outside
-        the vocabulary, and where the program has no meaning on the input.
+        Of a selector: T rows of T truth values, a row for each position that selects. This is the
+        reference meaning, computed by tracr's interpreter; None is "no value". `causal` overrides
+        the header. Raises InputError for an unknown name, for a token outside the vocabulary, and
+        where the program has no meaning on the input.
         """
         self._check_tokens(tokens)
-        sop = self.output if name is None else self._find(name)
-        return interpret(sop, tokens, causal=self.header.causal if causal is None else causal)
+        expr = self.output if name is None else self.find(name)
+        return interpret(expr, tokens, causal=self.header.causal if causal is None else causal)
 
-    def _find(self, name: str) -> rasp.SOp:
-        known = {**BASE_SOPS, **self.sops}
+    def find(self, name: str) -> rasp.RASPExpr:
+        """The s-op or selector of a public name; raises InputError."""
+        known: dict[str, rasp.RASPExpr] = {**BASE_SOPS, **self.selectors, **self.sops}
         if name not in known:
             raise InputError(
                 f"the program `{self.name}` has no variable `{name}`",
@@ -91,28 +104,31 @@ def load_program(path: str | Path | None = None, *, text: str | None = None) -> 
     if (path is None) == (text is None):
         raise InputError("give either the path of a program or its text")
     path = None if path is None else Path(path)
-    source = _read(path) if path is not None else text or ""
-    header_name = path.stem if path is not None else "program"
-    checked = check(parse(source, str(path or "<text>")), source, header_name)
+    source = read_source(path) if path is not None else text or ""
+    return check_program(source, path)
+
+
+def check_program(source: str, path: Path | None) -> Program:
+    """The program of a text that was, or is to be, the file `path`; errors as `load_program`."""
+    check_size(len(source), "the program")
+    root = None if path is None else path.parent
+    file = str(path or "<text>")
+    checked = check(source, file, path.stem if path is not None else "program", root)
     return Program(
         path=path,
         source=source,
-        sha256=hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
+        sha256=_hash(checked.sources.values()),
         header=checked.header,
         sops=MappingProxyType(checked.sops),
+        selectors=MappingProxyType(checked.selectors),
+        warnings=checked.warnings,
+        sources=MappingProxyType(checked.sources),
+        index=checked.index,
+        places=checked.places,
     )
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")  # as it is: line ends are part of the hash
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not text in UTF-8 (byte {error.start})", hint="is it a .rasp file?"
-        ) from None
-    except FileNotFoundError:
-        near = [p.name for p in path.parent.glob("*.rasp")] if path.parent.is_dir() else []
-        hint = did_you_mean(path.name, near)
-        raise InputError(f"there is no program {path}", hint=hint) from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+def _hash(texts: Iterable[str]) -> str:
+    """The hash of the files of a program; that of one file is the hash of its text."""
+    whole = "\0".join(texts)
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from lark import ast_utils
 
@@ -12,7 +14,9 @@ Scalar = bool | int | float | str
 
 
 @dataclass(frozen=True)
-class _Node(ast_utils.Ast, ast_utils.WithMeta):
+class Node(ast_utils.Ast, ast_utils.WithMeta):
+    """A node of the tree."""
+
     span: Span
 
 
@@ -20,28 +24,28 @@ class _Node(ast_utils.Ast, ast_utils.WithMeta):
 
 
 @dataclass(frozen=True)
-class Name(_Node):
+class Name(Node):
     """A name: a variable, a function, a field of the header."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Literal(_Node):
+class Literal(Node):
     """A number, a string, True or False."""
 
     value: Scalar
 
 
 @dataclass(frozen=True)
-class ListDisplay(_Node):
+class ListDisplay(Node):
     """`[a, b, c]`."""
 
     items: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
-class Comprehension(_Node):
+class Comprehension(Node):
     """`[element for targets in iterable if condition]`."""
 
     element: Expression
@@ -51,14 +55,39 @@ class Comprehension(_Node):
 
 
 @dataclass(frozen=True)
-class Operator(_Node):
+class Pair(Node):
+    """`key: value` of a dictionary."""
+
+    key: Expression
+    value: Expression
+
+
+@dataclass(frozen=True)
+class DictDisplay(Node):
+    """`{key: value, key: value}`."""
+
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True)
+class DictComprehension(Node):
+    """`{key: value for targets in iterable if condition}`."""
+
+    pair: Pair
+    targets: tuple[Name, ...]
+    iterable: Expression
+    condition: Expression | None
+
+
+@dataclass(frozen=True)
+class Operator(Node):
     """A comparison as a bare argument, as in `select(keys, queries, ==)`."""
 
     symbol: str
 
 
 @dataclass(frozen=True)
-class Call(_Node):
+class Call(Node):
     """`function(arguments)`."""
 
     function: Expression
@@ -66,7 +95,7 @@ class Call(_Node):
 
 
 @dataclass(frozen=True)
-class Index(_Node):
+class Index(Node):
     """`sequence[index]`."""
 
     sequence: Expression
@@ -74,7 +103,7 @@ class Index(_Node):
 
 
 @dataclass(frozen=True)
-class Unary(_Node):
+class Unary(Node):
     """`not x`, `-x`, `+x`."""
 
     operator: str
@@ -82,7 +111,7 @@ class Unary(_Node):
 
 
 @dataclass(frozen=True)
-class Binary(_Node):
+class Binary(Node):
     """Arithmetic, comparisons, `and`, `or`, `in`."""
 
     left: Expression
@@ -91,7 +120,7 @@ class Binary(_Node):
 
 
 @dataclass(frozen=True)
-class Conditional(_Node):
+class Conditional(Node):
     """`then if condition else otherwise`."""
 
     then: Expression
@@ -100,8 +129,8 @@ class Conditional(_Node):
 
 
 Expression = (
-    Name | Literal | ListDisplay | Comprehension | Operator | Call | Index | Unary | Binary
-    | Conditional
+    Name | Literal | ListDisplay | Comprehension | DictDisplay | DictComprehension | Operator | Call
+    | Index | Unary | Binary | Conditional
 )  # fmt: skip
 
 
@@ -109,7 +138,7 @@ Expression = (
 
 
 @dataclass(frozen=True)
-class Assignment(_Node):
+class Assignment(Node):
     """`a, b = values;`."""
 
     targets: tuple[Name, ...]
@@ -117,7 +146,7 @@ class Assignment(_Node):
 
 
 @dataclass(frozen=True)
-class Function(_Node):
+class Function(Node):
     """`def name(parameters) { body }`."""
 
     name: Name
@@ -126,7 +155,7 @@ class Function(_Node):
 
 
 @dataclass(frozen=True)
-class Loop(_Node):
+class Loop(Node):
     """`for targets in iterable { body }`."""
 
     targets: tuple[Name, ...]
@@ -135,27 +164,41 @@ class Loop(_Node):
 
 
 @dataclass(frozen=True)
-class ReturnStatement(_Node):
+class ReturnStatement(Node):
     """`return a, b;`."""
 
     values: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
-class ExpressionStatement(_Node):
+class ExpressionStatement(Node):
     """An expression by itself; at the end of a plain program it is the output."""
 
     value: Expression
 
 
-Statement = Assignment | Function | Loop | ReturnStatement | ExpressionStatement
+@dataclass(frozen=True)
+class Load(Node):
+    """`load "file";`."""
+
+    file: Literal
+
+
+@dataclass(frozen=True)
+class Directive(Node):
+    """A command of the interactive session: `set example "hello"`, `examples off`."""
+
+    text: str
+
+
+Statement = Assignment | Function | Loop | ReturnStatement | ExpressionStatement | Load | Directive
 
 
 # --- header and module ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Entry(_Node):
+class Entry(Node):
     """`left` or `left is right` inside a field of the header."""
 
     left: Expression
@@ -163,7 +206,7 @@ class Entry(_Node):
 
 
 @dataclass(frozen=True)
-class Field(_Node):
+class Field(Node):
     """`name entry, entry;` inside the header."""
 
     name: Name
@@ -171,7 +214,7 @@ class Field(_Node):
 
 
 @dataclass(frozen=True)
-class Header(_Node):
+class Header(Node):
     """`program name { fields }`."""
 
     name: Name
@@ -179,8 +222,20 @@ class Header(_Node):
 
 
 @dataclass(frozen=True)
-class Module(_Node):
+class Module(Node):
     """A whole file."""
 
     header: Header | None
     body: tuple[Statement, ...]
+
+
+def expressions(node: Any) -> Iterator[Expression]:
+    """All expressions in a node, or in a tuple of nodes, from the outside in."""
+    if isinstance(node, tuple):
+        for item in node:
+            yield from expressions(item)
+    elif isinstance(node, Node):
+        if isinstance(node, Expression):
+            yield node
+        for value in vars(node).values():
+            yield from expressions(value)

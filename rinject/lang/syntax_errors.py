@@ -10,7 +10,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from rinject.lang.diagnostics import Diagnostic, Span, span_of
 
 KEYWORDS = frozenset(
-    {"program", "is", "def", "for", "in", "return", "if", "else", "and", "or", "not"}
+    {"program", "is", "def", "for", "in", "return", "if", "else", "and", "or", "not", "load"}
     | {"True", "False"}
 )
 _OPENING = {"(": ")", "[": "]", "{": "}"}
@@ -28,7 +28,7 @@ _FOREIGN_CHARACTERS = {
     "!": "write `not x`, or `!=` to compare",
     "~": "write `not`",
     ".": "there are no attributes; numbers need a digit before the point",
-    ":": "blocks are written in braces: `for x in xs { ... }`",
+    ":": "a block stands in braces: `for x in xs { ... }`",
     "@": "there are no decorators",
     "“": 'use straight quotes: "',
     "”": 'use straight quotes: "',
@@ -50,6 +50,8 @@ _TERMINALS = {
     "ELSE": "`else`",
     "IF": "`if`",
     "FOR": "`for`",
+    "COLON": "`:`",
+    "STRING": "a string",
 }
 _OPERATORS = frozenset({"OR", "AND", "COMPARE", "SIGN", "TIMES", "POWER"})
 
@@ -204,7 +206,8 @@ def _reserved_word(
 
 def _general(token: Token, expected: frozenset[str], place: Span) -> Diagnostic:
     found = "the end of the file" if token.type == "$END" else f"`{token}`"
-    return Diagnostic("syntax", f"expected {_in_words(expected)}, found {found}", place)
+    hint = _FOREIGN_CHARACTERS[":"] if token == ":" and "LBRACE" in expected else None
+    return Diagnostic("syntax", f"expected {_in_words(expected)}, found {found}", place, hint)
 
 
 def _in_words(expected: Iterable[str]) -> str:
@@ -212,7 +215,8 @@ def _in_words(expected: Iterable[str]) -> str:
     words = []
     if {"NUMBER", "STRING", "NAME"} <= names:
         words.append("an expression")
-        names -= {"NUMBER", "STRING", "NAME", "TRUE", "FALSE", "LPAR", "LSQB", "NOT", "SIGN"}
+        names -= {"NUMBER", "STRING", "NAME", "TRUE", "FALSE", "NOT", "SIGN"}
+        names -= {"LPAR", "LSQB", "LBRACE"}
     if _OPERATORS & names:
         words.append("an operator")
         names -= _OPERATORS | {"LPAR", "LSQB", "IF", "IN"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.diagnostics import Span
+from rinject.lang.types import Types, in_words
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,10 @@ class Plain:
 
 @dataclass(frozen=True, eq=False)
 class SOpRef:
-    """An s-op: one value for each position."""
+    """An s-op: one value for each position, of one of the types."""
 
     expr: rasp.SOp
+    types: Types
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,13 @@ class ListOf:
     """A list, or the several results of a function."""
 
     items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class DictOf:
+    """A dictionary from plain values to anything."""
+
+    items: Mapping[Any, Value]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +77,15 @@ class Poison:
 
 
 POISON = Poison()
-Value = Plain | SOpRef | SelectorRef | ListOf | FunctionRef | BuiltinRef | OperatorRef | Poison
+Value = (
+    Plain | SOpRef | SelectorRef | ListOf | DictOf | FunctionRef | BuiltinRef | OperatorRef | Poison
+)
 
 _KINDS: dict[type, str] = {
     SOpRef: "an s-op",
     SelectorRef: "a selector",
     ListOf: "a list",
+    DictOf: "a dictionary",
     FunctionRef: "a function",
     BuiltinRef: "a function",
     OperatorRef: "an operator",
@@ -90,23 +102,53 @@ def describe(value: Value) -> str:
     return "a string" if isinstance(value.value, str) else "a number"
 
 
+def describe_in_full(value: Value) -> str:
+    """The kind of a value with what it holds: `an s-op of strings`, `a list of 3`."""
+    match value:
+        case SOpRef(_, types):
+            return f"an s-op of {in_words(types)}"
+        case Plain(plain):
+            return f"{describe(value)}, {plain!r}"
+        case ListOf(items) | DictOf(items):
+            return f"{describe(value)} of {len(items)}"
+        case FunctionRef(definition):
+            parameters = ", ".join(one.text for one in definition.parameters)
+            return f"a function, {definition.name.text}({parameters})"
+    return describe(value)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a name denotes, and where it was bound; the names of the language have no place."""
+
+    value: Value
+    place: Span | None = None
+
+
 @dataclass
 class Scope:
     """The names of the language, of a module, of one call of a function."""
 
     parent: Scope | None = None
-    values: dict[str, Value] = field(default_factory=dict)
+    bindings: dict[str, Binding] = field(default_factory=dict)
     is_module: bool = False
 
-    def find(self, name: str) -> Value | None:
+    def bind(self, name: syntax.Name, value: Value) -> None:
+        """Gives a name of the program a value."""
+        self.bindings[name.text] = Binding(value, name.span)
+
+    def find(self, name: str) -> Binding | None:
         """What `name` denotes here, or None."""
-        if name in self.values:
-            return self.values[name]
-        return self.parent.find(name) if self.parent else None
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.bindings:
+                return scope.bindings[name]
+            scope = scope.parent
+        return None
 
     def visible(self) -> Iterator[str]:
         """Every name that can be used here."""
-        yield from self.values
+        yield from self.bindings
         if self.parent:
             yield from self.parent.visible()
 

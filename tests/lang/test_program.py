@@ -128,9 +128,9 @@ def test_token_outside_of_the_vocabulary() -> None:
 
 
 def test_no_meaning_on_an_input() -> None:
-    program = load_program(text="x = 1 / indices;")
-    with pytest.raises(InputError, match=r"`x`, \(1 / x\), has no value on the input a b"):
-        program.evaluate(["a", "b"])
+    program = load_program(text='x = 1 / selector_width(select(tokens, "a", ==));')
+    with pytest.raises(InputError, match=r"`x`, \(1 / x\), has no value on the input b b"):
+        program.evaluate(["b", "b"])
 
 
 def test_long_chains_evaluate() -> None:
