@@ -10,6 +10,7 @@ from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.builder import Builder
+from rinject.lang.limits import MAX_LENGTH
 from rinject.lang.naming import BASE_SOPS, Conflict
 from rinject.lang.types import Impossible
 from rinject.lang.values import (
@@ -30,7 +31,6 @@ from rinject.lang.values import (
 if TYPE_CHECKING:
     from rinject.lang.expressions import ExpressionChecker
 
-MAX_RANGE = 10_000
 KINDS = (str, int, float, bool)
 
 
@@ -218,8 +218,8 @@ def _range(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Va
         message = "the step of `range` cannot be 0"
         return checker.context.report("bad-range", call.arguments[2].span, message)
     numbers = range(*bounds)
-    if numbers and abs(numbers[-1] - numbers[0]) // abs(numbers.step) >= MAX_RANGE:
-        message = f"this range has more than {MAX_RANGE:,} numbers"
+    if numbers and abs(numbers[-1] - numbers[0]) // abs(numbers.step) >= MAX_LENGTH:
+        message = f"this range has more than {MAX_LENGTH:,} numbers"
         return checker.context.report("value-too-long", call.span, message)
     return ListOf(tuple(Plain(number) for number in numbers))
 

@@ -25,6 +25,7 @@ from rinject.lang.expressions import ExpressionChecker
 from rinject.lang.files import LIBRARY, find_loaded, read_source
 from rinject.lang.header import Draft, Header, check_header
 from rinject.lang.index import Index, Role
+from rinject.lang.limits import DEEPEST_CALL
 from rinject.lang.lint import lint
 from rinject.lang.parser import parse
 from rinject.lang.trial import try_out
@@ -43,7 +44,6 @@ from rinject.lang.values import (
     describe,
 )
 
-DEEPEST_CALL = 100
 _PYTHON_FRAMES = 20_000  # enough for that many calls; expressions nest less deeply than that
 
 
@@ -63,25 +63,30 @@ class Checked:
     index: Index
 
 
-def check(text: str, file: str, default_name: str, root: Path | None) -> Checked:
+def check(
+    text: str, file: str, default_name: str, root: Path | None, context: Context | None = None
+) -> Checked:
     """The header and the public s-ops of a program; `root` is the folder it may load from.
 
-    Raises SourceError with every mistake found in it.
+    Raises SourceError with every mistake found in it. What a new `context` then holds is what could
+    be understood in spite of them.
     """
-    module, context = parse(text, file), Context(sources={file: text})
+    context = context or Context()
+    context.sources[file] = text
+    module = parse(text, file)
     draft = check_header(module.header, context, default_name)
     if draft.header.vocabulary:
         context.builder.tokens_hold(TEXT)
     context.vocabulary, context.causal = draft.header.vocabulary, draft.header.causal
     checker = ProgramChecker(context, module.body, file, root)
     output = checker.run(module, draft)
-    context.collector.raise_if_errors(context.sources)
+    context.collector.raise_if_errors(_readable(context))
     sops = context.naming.finish()
     literals = (n for n in syntax.expressions(module.body) if isinstance(n, syntax.Literal))
     strings = [literal.value for literal in literals if isinstance(literal.value, str)]
     try_out(context, sops, draft.header.longest, strings)
     lint(context, module, draft, sops)
-    context.collector.raise_if_errors(context.sources)
+    context.collector.raise_if_errors(_readable(context))
     return Checked(
         draft.finished(output),
         sops,
@@ -91,6 +96,11 @@ def check(text: str, file: str, default_name: str, root: Path | None) -> Checked
         context.places,
         context.index,
     )
+
+
+def _readable(context: Context) -> Mapping[str, str]:
+    """Every file that a diagnostic may point into: what was read, and the library."""
+    return {**context.sources, str(LIBRARY): read_source(LIBRARY)}
 
 
 def _too_deep(span: Span) -> Diagnostic:

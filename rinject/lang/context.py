@@ -10,10 +10,10 @@ from tracr.rasp import rasp
 from rinject.lang.builder import Builder
 from rinject.lang.diagnostics import Collector, Diagnostic, Note, Severity, Span
 from rinject.lang.index import Index
+from rinject.lang.limits import MAX_STEPS
 from rinject.lang.naming import Conflict, Naming
 from rinject.lang.values import POISON, Frame, Poison
 
-MAX_STEPS = 100_000
 _SHOWN_CALLS = 3
 
 

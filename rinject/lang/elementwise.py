@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_BITS = 4096  # of an integer
-MAX_CHARACTERS = 10_000  # of a string
+from rinject.lang.limits import MAX_BITS, MAX_LENGTH
+
 Run = Callable[..., Any]
 
 
 def _add(x: Any, y: Any) -> Any:
-    if isinstance(x, str) and isinstance(y, str) and len(x) + len(y) > MAX_CHARACTERS:
-        raise OverflowError(f"the string grows beyond {MAX_CHARACTERS:,} characters")
+    if isinstance(x, str) and isinstance(y, str) and len(x) + len(y) > MAX_LENGTH:
+        raise OverflowError(f"the string grows beyond {MAX_LENGTH:,} characters")
     return x + y
 
 
@@ -27,8 +27,8 @@ def _multiply(x: Any, y: Any) -> Any:
     if isinstance(x, int) and isinstance(y, int):
         _reject_large(x.bit_length() + y.bit_length())
     for text, times in ((x, y), (y, x)):  # as in Python, a number times a string repeats it
-        if isinstance(text, str) and isinstance(times, int) and len(text) * times > MAX_CHARACTERS:
-            raise OverflowError(f"the string grows beyond {MAX_CHARACTERS:,} characters")
+        if isinstance(text, str) and isinstance(times, int) and len(text) * times > MAX_LENGTH:
+            raise OverflowError(f"the string grows beyond {MAX_LENGTH:,} characters")
     return x * y
 
 

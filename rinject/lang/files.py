@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rinject.errors import InputError
 from rinject.lang.diagnostics import did_you_mean
+from rinject.lang.limits import LARGEST_FILE
 
 SUFFIX = ".rasp"
-LARGEST_FILE = 500_000  # bytes
 LIBRARY = Path(str(resources.files("rinject.lang") / "library.rasp"))
 """The functions of the language that are written in it."""
 

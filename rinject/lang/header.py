@@ -54,6 +54,16 @@ class Header:
     """The symbol of all other text."""
     answers: tuple[AnswerRule, ...] = ()
     """How output values are written."""
+    alphabet: tuple[str, ...] = ()
+    """The symbols that inputs are drawn from."""
+    lengths: tuple[int, int] | None = None
+    """The fewest and the most symbols of an input that is drawn."""
+    separator: str = ""
+    """The text between two symbols of an input."""
+    balanced: bool = False
+    """Whether inputs are drawn so that every answer is equally frequent."""
+    examples: str | None = None
+    """The JSONL file, beside the program, that inputs and answers are read from instead."""
 
     @property
     def is_injectable(self) -> bool:
@@ -96,6 +106,8 @@ class _HeaderChecker:
             self._field(item)
         self._required()
         self._against_vocabulary()
+        self._against_longest()
+        self.found.setdefault("alphabet", self._drawn())
         header = Header(
             self.node.name.text,
             symbols=self._all_symbols(),
@@ -153,11 +165,26 @@ class _HeaderChecker:
         uses = [(symbol, span) for symbol, span in self.symbols.values()]
         if "otherwise" in self.found:
             uses.append((self.found["otherwise"], self.fields["otherwise"].entries[0].span))
+        if "alphabet" in self.found:
+            spans = [entry.span for entry in self.fields["alphabet"].entries]
+            uses.extend(zip(self.found["alphabet"], spans, strict=False))
         for symbol, span in uses:
             if symbol not in vocabulary:
                 message = f'the vocabulary has no symbol "{symbol}"'
                 hint = did_you_mean(symbol, vocabulary, otherwise="add it to `vocabulary`")
                 self.report("unknown-symbol", span, message, hint)
+
+    def _against_longest(self) -> None:
+        longest, lengths = self.found.get("longest"), self.found.get("lengths")
+        if longest is not None and lengths is not None and lengths[1] > longest:
+            place = self.fields["lengths"].entries[1].span
+            message = f"inputs of {lengths[1]} symbols do not fit into {longest} tokens"
+            self.report("bad-lengths", place, message, "raise `longest`, or draw shorter inputs")
+
+    def _drawn(self) -> tuple[str, ...]:
+        """The default alphabet: the symbols that stand for their own text."""
+        produced = {symbol for symbol, _ in self.symbols.values()} | {self.found.get("otherwise")}
+        return tuple(s for s in self.found.get("vocabulary", ()) if s not in produced)
 
     def _all_symbols(self) -> tuple[SymbolRule, ...]:
         written = [SymbolRule(text, symbol) for text, (symbol, _) in self.symbols.items()]
@@ -178,6 +205,46 @@ class _HeaderChecker:
             elif symbol is not None:
                 symbols[symbol] = entry.span
         self.found["vocabulary"] = tuple(symbols)
+
+    def alphabet(self, item: syntax.Field) -> None:
+        texts = [self._text(e.left) if self._is_single(e) else None for e in item.entries]
+        if None not in texts:
+            self.found["alphabet"] = tuple(text for text in texts if text is not None)
+
+    def lengths(self, item: syntax.Field) -> None:
+        values = [_literal(entry.left) for entry in item.entries if self._is_single(entry)]
+        whole = [value for value in values if type(value) is int and value > 0]
+        if len(whole) == len(item.entries) == 2 and whole[0] <= whole[1]:
+            self.found["lengths"] = (whole[0], whole[1])
+        else:
+            message = "`lengths` are the fewest and the most symbols of an input"
+            self.report("bad-lengths", item.span, message, "write `lengths 2, 20;`")
+
+    def separator(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        text = self._text(entry.left) if entry else None
+        if text is not None:
+            self.found["separator"] = text
+
+    def balance(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        if entry is None:
+            return
+        if isinstance(entry.left, syntax.Name) and entry.left.text == "answers":
+            self.found["balanced"] = True
+        else:
+            message = "only answers can be balanced"
+            self.report("bad-balance", entry.span, message, "write `balance answers;`")
+
+    def examples(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        name = self._text(entry.left) if entry else None
+        if entry is None or name is None:
+            return
+        if not name.endswith(".jsonl"):
+            message = "examples are read from a JSONL file"
+            self.report("bad-examples", entry.span, message, 'write `examples "mine.jsonl";`')
+        self.found["examples"] = name
 
     def longest(self, item: syntax.Field) -> None:
         entry = self._only(item)
@@ -335,4 +402,9 @@ _FIELDS = {
     "symbol": _FieldRule(_HeaderChecker.symbol, 'symbol ":" is "end";', "never", True),
     "otherwise": _FieldRule(_HeaderChecker.otherwise, 'otherwise "_";'),
     "answer": _FieldRule(_HeaderChecker.answer, 'answer True is " yes";', "with text", True),
+    "alphabet": _FieldRule(_HeaderChecker.alphabet, 'alphabet "a", "b";', "never"),
+    "lengths": _FieldRule(_HeaderChecker.lengths, "lengths 2, 20;", "never"),
+    "separator": _FieldRule(_HeaderChecker.separator, 'separator " ";', "never"),
+    "balance": _FieldRule(_HeaderChecker.balance, "balance answers;", "never"),
+    "examples": _FieldRule(_HeaderChecker.examples, 'examples "mine.jsonl";', "never"),
 }

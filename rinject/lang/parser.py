@@ -13,9 +13,9 @@ from lark.visitors import Transformer_NonRecursive, v_args
 
 from rinject.lang import syntax
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span, span_of
+from rinject.lang.limits import MAX_DIGITS
 from rinject.lang.syntax_errors import explain
 
-MAX_DIGITS = 300  # keeps number literals inside the range of a float
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
 
 

@@ -13,7 +13,8 @@ from tracr.rasp import rasp
 
 from rinject.errors import InputError
 from rinject.lang.checker import check
-from rinject.lang.diagnostics import Diagnostic, Span, did_you_mean
+from rinject.lang.context import Context
+from rinject.lang.diagnostics import Diagnostic, SourceError, Span, did_you_mean
 from rinject.lang.files import check_size, read_source
 from rinject.lang.header import Header
 from rinject.lang.index import Index
@@ -108,12 +109,36 @@ def load_program(path: str | Path | None = None, *, text: str | None = None) -> 
     return check_program(source, path)
 
 
-def check_program(source: str, path: Path | None) -> Program:
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What can be said about a text, with or without mistakes."""
+
+    program: Program | None
+    """None where there are mistakes."""
+    diagnostics: tuple[Diagnostic, ...]
+    """Everything wrong or suspicious in it, and in what it loads."""
+    sources: Mapping[str, str]
+    """The text of each file that was read, by the name that spans give it."""
+    index: Index
+    """Where names are bound and used, poison where a mistake is; empty after one of syntax."""
+
+
+def analyse(source: str, path: Path | None) -> Analysis:
+    """As `check_program`, but mistakes are not raised; InputError only for a text too long."""
+    context = Context()
+    try:
+        program = check_program(source, path, context)
+    except SourceError as error:
+        return Analysis(None, error.diagnostics, context.sources, context.index)
+    return Analysis(program, program.warnings, program.sources, program.index)
+
+
+def check_program(source: str, path: Path | None, context: Context | None = None) -> Program:
     """The program of a text that was, or is to be, the file `path`; errors as `load_program`."""
     check_size(len(source), "the program")
     root = None if path is None else path.parent
     file = str(path or "<text>")
-    checked = check(source, file, path.stem if path is not None else "program", root)
+    checked = check(source, file, path.stem if path is not None else "program", root, context)
     return Program(
         path=path,
         source=source,

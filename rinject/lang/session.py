@@ -12,9 +12,8 @@ from rinject.lang import syntax
 from rinject.lang.checker import ProgramChecker, room_to_nest
 from rinject.lang.context import Context, ProgramTooLarge
 from rinject.lang.diagnostics import Collector, Diagnostic, SourceError
-from rinject.lang.expressions import as_python
 from rinject.lang.parser import parse
-from rinject.lang.values import BuiltinRef, SelectorRef, SOpRef, Value
+from rinject.lang.values import BuiltinRef, SelectorRef, SOpRef, Value, as_python
 
 NAME = "<input>"
 """What diagnostics call typed text."""

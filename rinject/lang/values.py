@@ -117,6 +117,25 @@ def describe_in_full(value: Value) -> str:
     return describe(value)
 
 
+def as_python(value: Value) -> Any:
+    """A value known in advance as a Python object; None where some part of it is not."""
+    match value:
+        case Plain(plain):
+            return plain
+        case ListOf(items):
+            parts = [as_python(item) for item in items]
+            return None if None in parts else parts
+        case DictOf(entries):
+            found = {key: as_python(item) for key, item in entries.items()}
+            return None if None in found.values() else found
+    return None
+
+
+def as_value(result: Any) -> Value:
+    """A Python object, such as the values of an s-op on an input, as a value."""
+    return ListOf(tuple(map(as_value, result))) if isinstance(result, list) else Plain(result)
+
+
 @dataclass(frozen=True)
 class Binding:
     """What a name denotes, and where it was bound; the names of the language have no place."""
