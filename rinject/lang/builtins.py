@@ -210,7 +210,7 @@ def _range(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Va
     for node, value in zip(call.arguments, arguments, strict=True):
         if isinstance(value, Poison):
             return POISON
-        if not isinstance(value, Plain) or type(value.value) is not int:
+        if not isinstance(value, Plain) or not isinstance(value.value, int):
             message = f"`range` takes whole numbers known in advance, not {describe(value)}"
             return checker.context.report("bad-range", node.span, message)
         bounds.append(value.value)
@@ -221,7 +221,7 @@ def _range(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Va
     if numbers and abs(numbers[-1] - numbers[0]) // abs(numbers.step) >= MAX_LENGTH:
         message = f"this range has more than {MAX_LENGTH:,} numbers"
         return checker.context.report("value-too-long", call.span, message)
-    return ListOf(tuple(Plain(number) for number in numbers))
+    return checker.sized(call, ListOf(tuple(Plain(number) for number in numbers)))
 
 
 def _len(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Value]) -> Value:
@@ -244,7 +244,7 @@ def _zip(checker: ExpressionChecker, call: syntax.Call, arguments: Sequence[Valu
     if len(set(lengths)) > 1:
         message = f"`zip` takes lists of one length, not of {', '.join(map(str, lengths))}"
         return checker.context.report("uneven-lists", call.span, message)
-    return ListOf(tuple(ListOf(row) for row in zip(*columns, strict=True)))
+    return checker.sized(call, ListOf(tuple(ListOf(row) for row in zip(*columns, strict=True))))
 
 
 # --- the interactive session ---------------------------------------------------------------

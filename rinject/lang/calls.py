@@ -9,7 +9,8 @@ from tracr.rasp import rasp
 from rinject.errors import InputError
 from rinject.lang import syntax
 from rinject.lang.builtins import call_builtin
-from rinject.lang.interpreter import interpret
+from rinject.lang.interpreter import dependencies, interpret
+from rinject.lang.limits import PAIRS_PER_STEP
 from rinject.lang.values import (
     POISON,
     BuiltinRef,
@@ -60,6 +61,8 @@ def _applied(
     tokens = checker.tokens(arguments[0], node.arguments[0])
     if tokens is None:
         return POISON
+    nodes = sum(1 for _ in dependencies([expr]))
+    checker.context.step(node.span, nodes * len(tokens) ** 2 // PAIRS_PER_STEP)
     try:
         values = interpret(expr, tokens, causal=checker.context.causal)
     except InputError as error:

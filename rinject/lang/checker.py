@@ -167,7 +167,7 @@ class ProgramChecker(ExpressionChecker):
 
     def _run(self, module: syntax.Module, draft: Draft) -> str:
         self.execute(module.body, self.scope)
-        name = self._find_output(module, draft)
+        name = self._find_output(draft)
         self._check_uncalled_functions()
         for conflict in self.context.naming.conflicts():
             self.context.report_conflict(conflict)
@@ -407,10 +407,10 @@ class ProgramChecker(ExpressionChecker):
 
     # --- output ----------------------------------------------------------------------------
 
-    def _find_output(self, module: syntax.Module, draft: Draft) -> str:
+    def _find_output(self, draft: Draft) -> str:
         node = draft.output_node
         if node is None:
-            return self._last_output(module)
+            return self._last_output()
         binding = self.scope.bindings.get(node.text)
         value = binding.value if binding else None
         if binding is not None:
@@ -431,18 +431,8 @@ class ProgramChecker(ExpressionChecker):
             self.context.report("output-not-an-s-op", node.span, message)
         return ""
 
-    def _last_output(self, module: syntax.Module) -> str:
-        if self._last is not None:
-            return self.context.naming.public_name(*self._last)
-        # A program with other mistakes may have lost its s-ops to them.
-        if module.header is None and not self.context.collector.has_errors:
-            self.context.report(
-                "no-output",
-                _start(module.span),
-                "the program computes no s-op",
-                "assign one to a variable, as in `doubled = indices * 2;`",
-            )
-        return ""
+    def _last_output(self) -> str:
+        return "" if self._last is None else self.context.naming.public_name(*self._last)
 
 
 def _definitions(body: Iterable[syntax.Statement]) -> Iterable[tuple[str, Span]]:

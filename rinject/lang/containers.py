@@ -158,6 +158,7 @@ def _look_up(
     checker: ExpressionChecker, node: syntax.Index, entries: dict[Any, Value], index: SOpRef
 ) -> Value:
     """`xs[s]`: at each position the item that the s-op names there."""
+    checker.charge(node, entries)
     table = []
     for key, value in entries.items():
         if isinstance(value, Poison):

@@ -9,6 +9,7 @@ from tracr.rasp import rasp
 
 from rinject.lang.builder import Builder
 from rinject.lang.diagnostics import Collector, Diagnostic, Note, Severity, Span
+from rinject.lang.files import LIBRARY
 from rinject.lang.index import Index
 from rinject.lang.limits import MAX_STEPS
 from rinject.lang.naming import Conflict, Naming
@@ -52,10 +53,18 @@ class Context:
         notes: tuple[Note, ...] = (),
         severity: Severity = "error",
     ) -> Poison:
-        """Records a diagnostic; inside functions it notes the calls that led there."""
+        """Records a diagnostic; inside functions it notes the calls that led there.
+
+        A mistake inside the library is one of whoever called it.
+        """
+        frames = list(reversed(self.calls))
+        while span.file == str(LIBRARY) and frames:
+            frame = frames.pop(0)
+            span = frame.span
+            if span.file != str(LIBRARY):
+                message += f" (inside `{frame.definition.name.text}` of the library)"
         calls = [
-            Note(f"in this call of `{frame.definition.name.text}`", frame.span)
-            for frame in reversed(self.calls)
+            Note(f"in this call of `{frame.definition.name.text}`", frame.span) for frame in frames
         ]
         every = (*notes, *list(dict.fromkeys(calls))[:_SHOWN_CALLS])
         self.collector.add(Diagnostic(code, message, span, hint, every, severity))
@@ -86,9 +95,9 @@ class Context:
         """Remembers where an s-op or a selector was made; the first time counts."""
         self.places.setdefault(id(expr), span)
 
-    def step(self, span: Span) -> None:
-        """Counts one expression; raises ProgramTooLarge after MAX_STEPS of them."""
-        self.steps += 1
+    def step(self, span: Span, cost: int = 1) -> None:
+        """Counts an expression, or work worth several; raises ProgramTooLarge after MAX_STEPS."""
+        self.steps += cost
         if self.steps > MAX_STEPS:
             self.report(
                 "too-large",

@@ -80,6 +80,7 @@ class SourceError(InputError):
 
     def __init__(self, diagnostics: Iterable[Diagnostic], sources: Sources) -> None:
         self.diagnostics = tuple(diagnostics)
+        self.sources = sources
         super().__init__(render_all(self.diagnostics, sources))
 
 

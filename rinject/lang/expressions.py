@@ -20,7 +20,7 @@ from rinject.lang.elementwise import (
     Unary,
 )
 from rinject.lang.index import Role
-from rinject.lang.limits import MAX_BITS, MAX_INPUT, MAX_LENGTH
+from rinject.lang.limits import ITEMS_PER_STEP, MAX_BITS, MAX_INPUT, MAX_LENGTH
 from rinject.lang.types import NUMBERS, Impossible
 from rinject.lang.values import (
     POISON,
@@ -252,8 +252,14 @@ class ExpressionChecker:
         elif isinstance(content, str | tuple) and len(content) > MAX_LENGTH:
             return self.too_long(node)
         else:
+            self.charge(node, content)
             return value
         return self.context.report("value-too-long", node.span, message)
+
+    def charge(self, node: syntax.Expression, made: Any) -> None:
+        """Counts the work of making, or searching, many items at once."""
+        if isinstance(made, str | tuple | list | dict):
+            self.context.step(node.span, len(made) // ITEMS_PER_STEP)
 
     def too_long(self, node: syntax.Expression) -> Poison:
         message = f"this grows beyond {MAX_LENGTH:,} items"

@@ -11,7 +11,7 @@ from rinject.lang import syntax
 from rinject.lang.context import Context
 from rinject.lang.header import Draft
 from rinject.lang.index import Definition
-from rinject.lang.interpreter import FullInterpreter, dependencies
+from rinject.lang.interpreter import NoValue, dependencies, values_of
 from rinject.lang.values import SOpRef
 
 POSITIONS = 6  # of the input on which selectors are seen to look ahead
@@ -63,13 +63,11 @@ def _looking_ahead(context: Context, used: Sequence[rasp.RASPExpr]) -> None:
 
     One that chooses by content means "so far" under causal attention, which its author asked for.
     """
+    positional = _positional(used)
     readers = [one for one in used if isinstance(one, rasp.Aggregate | rasp.SelectorWidth)]
     for selector in {id(one.selector): one.selector for one in readers}.values():
-        places = _positional(selector)
-        if places is None or not _sees_later(places):
-            continue
-        span = context.places.get(id(selector))
-        if span is not None:
+        places, span = positional[id(selector)], context.places.get(id(selector))
+        if places is not None and span is not None and _sees_later(places):
             context.warn(
                 "looks-ahead",
                 span,
@@ -78,23 +76,25 @@ def _looking_ahead(context: Context, used: Sequence[rasp.RASPExpr]) -> None:
             )
 
 
-def _positional(selector: rasp.Selector) -> rasp.Selector | None:
-    """What a selector says about positions alone; None where it says nothing."""
-    match selector:
-        case rasp.Select():
-            return selector if _knows_only_places(selector) else None
-        case rasp.SelectorAnd():
-            fst, snd = _positional(selector.fst), _positional(selector.snd)
-            if fst is None or snd is None:
-                return fst or snd
-            return rasp.SelectorAnd(fst, snd)
-        case rasp.SelectorOr():
-            fst, snd = _positional(selector.fst), _positional(selector.snd)
-            return None if fst is None or snd is None else rasp.SelectorOr(fst, snd)
-        case rasp.SelectorNot():
-            inner = _positional(selector.inner)
-            return None if inner is None else rasp.SelectorNot(inner)
-    return None
+def _positional(used: Sequence[rasp.RASPExpr]) -> dict[int, rasp.Selector | None]:
+    """By id, what each selector says about positions alone; None where it says nothing."""
+    found: dict[int, rasp.Selector | None] = {}
+    for one in used:
+        match one:
+            case rasp.Select():
+                found[id(one)] = one if _knows_only_places(one) else None
+            case rasp.SelectorAnd():
+                fst, snd = found[id(one.fst)], found[id(one.snd)]
+                both = fst is not None and snd is not None
+                found[id(one)] = rasp.SelectorAnd(fst, snd) if both else fst or snd
+            case rasp.SelectorOr():
+                fst, snd = found[id(one.fst)], found[id(one.snd)]
+                both = fst is not None and snd is not None
+                found[id(one)] = rasp.SelectorOr(fst, snd) if both else None
+            case rasp.SelectorNot():
+                inner = found[id(one.inner)]
+                found[id(one)] = None if inner is None else rasp.SelectorNot(inner)
+    return found
 
 
 def _knows_only_places(selector: rasp.Select) -> bool:
@@ -106,8 +106,8 @@ def _knows_only_places(selector: rasp.Select) -> bool:
 
 def _sees_later(selector: rasp.Selector) -> bool:
     try:
-        rows = FullInterpreter().evaluate(selector, ["a"] * POSITIONS)
-    except (ArithmeticError, LookupError, TypeError, ValueError):
+        (rows,) = values_of([selector], ["a"] * POSITIONS, causal=False)
+    except NoValue:
         return False
     return any(row[key] for query, row in enumerate(rows) for key in range(query + 1, POSITIONS))
 
@@ -187,6 +187,9 @@ def _precedence(context: Context, node: syntax.Expression, lines: Sequence[str])
                 other = f"({operator} …) {inner.operator} …"
         case syntax.Binary(_, left, operator, right):
             other = _right_first(operator, right, lines) or _left_last(left, operator, lines)
+        case syntax.Conditional(_, _, _, syntax.Conditional() as last):
+            if not _enclosed(last, lines):
+                other = "(… if … else …) if … else …"
     if other is not None:
         context.warn(
             "precedence",

@@ -81,7 +81,7 @@ def _combine_lists(
         case ("*", ListOf(items), Plain(int(times))) | ("*", Plain(int(times)), ListOf(items)):
             if len(items) * times > MAX_LENGTH:
                 return checker.too_long(node)
-            return ListOf(items * times)
+            return checker.sized(node, ListOf(items * times))
         case ("==" | "!=", ListOf() | DictOf(), ListOf() | DictOf()):
             plain = as_python(left), as_python(right)
             if None not in plain:
@@ -129,6 +129,7 @@ def _contains(checker: ExpressionChecker, node: syntax.Binary, left: Value, righ
         return POISON
     if isinstance(item, Constant) and isinstance(right, Plain) and isinstance(item.value, str):
         return Plain(item.value in right.value)  # a part of a string
+    checker.charge(node, items)
     options = [checker.operand(node.right, option) for option in items]
     if any(option is None for option in options):
         return POISON

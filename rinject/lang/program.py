@@ -59,7 +59,12 @@ class Program:
 
     @property
     def output(self) -> rasp.SOp:
-        """The s-op that the program computes."""
+        """The s-op that the program computes. Raises InputError where it has none."""
+        if self.header.output not in self.sops:
+            raise InputError(
+                f"the program `{self.name}` computes no s-op",
+                hint="assign one to a variable, as in `doubled = indices * 2;`",
+            )
         return self.sops[self.header.output]
 
     def evaluate(

@@ -21,6 +21,7 @@ LONGEST_TRIAL = 8
 RANDOM_TRIALS = 3
 MOST_MENTIONED = 20
 LARGEST_TRIAL = 4_000  # s-ops and selectors; larger programs are not tried
+TRIED_NODES = 8_000  # in all: the larger a program, the fewer inputs
 # A program without a header may read letters, digits or numbers: it is fine if it can read any.
 _INPUTS_WITHOUT_HEADER: tuple[Sequence[Any], ...] = (
     "hello",
@@ -41,7 +42,8 @@ def try_out(
     exprs = list(islice(dependencies(list(sops.values())), LARGEST_TRIAL + 1))
     if not exprs or len(exprs) > LARGEST_TRIAL:
         return
-    inputs = list(_inputs(context.vocabulary, longest, strings))
+    most = max(2, TRIED_NODES // len(exprs))
+    inputs = list(islice(_inputs(context.vocabulary, longest, strings), most))
     failures = [(tokens, _failure(exprs, tokens, context.causal)) for tokens in inputs]
     failed = [(tokens, found) for tokens, found in failures if found is not None]
     if not failed or (not context.vocabulary and len(failed) < len(inputs)):
@@ -64,12 +66,12 @@ def _inputs(
             yield mentioned
         return
     length = min(longest or LONGEST_TRIAL, LONGEST_TRIAL)
-    for symbol in vocabulary[:LONGEST_TRIAL]:
-        yield (symbol,)
     yield tuple((list(vocabulary) * length)[:length])
     draw = random.Random(0)
     for _ in range(RANDOM_TRIALS):
         yield tuple(draw.choices(vocabulary, k=length))
+    for symbol in vocabulary[:LONGEST_TRIAL]:
+        yield (symbol,)
 
 
 def _failure(exprs: Sequence[rasp.RASPExpr], tokens: Sequence[Any], causal: bool) -> NoValue | None:

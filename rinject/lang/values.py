@@ -10,6 +10,7 @@ from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.diagnostics import Span
+from rinject.lang.limits import MAX_LENGTH
 from rinject.lang.types import Types, in_words
 
 
@@ -118,15 +119,23 @@ def describe_in_full(value: Value) -> str:
 
 
 def as_python(value: Value) -> Any:
-    """A value known in advance as a Python object; None where some part of it is not."""
+    """A value known in advance as a Python object; None where it is not, or is too large."""
+    return _copied(value, [MAX_LENGTH])
+
+
+def _copied(value: Value, room: list[int]) -> Any:
+    # A list may hold another many times over, so what counts is the size of the copy.
+    room[0] -= 1
+    if room[0] < 0:
+        return None
     match value:
         case Plain(plain):
             return plain
         case ListOf(items):
-            parts = [as_python(item) for item in items]
+            parts = [_copied(item, room) for item in items]
             return None if None in parts else parts
         case DictOf(entries):
-            found = {key: as_python(item) for key, item in entries.items()}
+            found = {key: _copied(item, room) for key, item in entries.items()}
             return None if None in found.values() else found
     return None
 
