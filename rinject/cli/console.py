@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from rinject.errors import RinjectError
-from rinject.lang import SourceError
+from rinject.lang import Diagnostic, Program, SourceError
+from rinject.lang.diagnostics import Sources, render
 
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -31,10 +32,30 @@ def note(message: str) -> None:
 
 def show_error(error: RinjectError) -> None:
     """The message and the hint; never a traceback. Mistakes in a program come with their places."""
-    label = "" if isinstance(error, SourceError) else "error: "
-    stderr.print(Text(label, style="bold red") + Text(error.message), soft_wrap=True)
+    if isinstance(error, SourceError):
+        show_diagnostics(error.diagnostics, error.sources)
+        return
+    stderr.print(Text("error: ", style="bold red") + Text(error.message), soft_wrap=True)
     if error.hint:
         stderr.print(Text("hint: ", style="bold") + Text(error.hint), soft_wrap=True)
+
+
+_STYLES = {"error": "bold red", "warning": "bold yellow"}
+
+
+def show_diagnostics(diagnostics: Iterable[Diagnostic], sources: Sources) -> None:
+    """What is wrong with, or suspicious in, a program, on stderr."""
+    for diagnostic in diagnostics:
+        text = Text(render(diagnostic, sources) + "\n")
+        text.highlight_words([f": {diagnostic.severity}:"], _STYLES[diagnostic.severity])
+        text.highlight_regex(r"(?m)^ +\| +(\^+)$", "bold red")
+        text.highlight_regex(r"(?m)^(hint|note):", "bold")
+        stderr.print(text, soft_wrap=True)
+
+
+def show_warnings(program: Program) -> None:
+    """The warnings of a program, on stderr, before work with it begins."""
+    show_diagnostics(program.warnings, program.sources)
 
 
 def shows_progress(quiet: bool) -> bool:

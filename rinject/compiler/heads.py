@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rinject.compiler.stream import Stream
 from rinject.graph import Aggregate, Node, Selector, Width
+from rinject.graph.stream import Stream
 from rinject.graph.tables import Table
 
 SELECTED = 40.0

@@ -11,10 +11,10 @@ from itertools import product
 import numpy as np
 
 from rinject.compiler.heads import DEFAULT_CODE, MISSING_CODE, codes
-from rinject.compiler.stream import Stream
 from rinject.errors import InputError
 from rinject.graph import Aggregate, Elementwise, Node, Width
 from rinject.graph.means import is_number
+from rinject.graph.stream import Stream
 from rinject.graph.tables import NONE
 
 CLOSEST = 2e-6

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
-from rinject.compiler.fuse import fuse
 from rinject.compiler.weights import assemble
 from rinject.errors import InputError
 from rinject.graph import Graph, build_graph
+from rinject.graph.fuse import fuse
 from rinject.lang import Program, load_program
 
 Source: TypeAlias = str | Path | Program | rasp.SOp

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from rinject.circuit import Layer, ResidualLayout, Slot, Transformer
-from rinject.compiler.fuse import is_constant, is_scalar
 from rinject.compiler.heads import Head, head
 from rinject.compiler.mlp import Units
-from rinject.compiler.stream import Stream
 from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Width
+from rinject.graph.fuse import is_constant, is_scalar
+from rinject.graph.stream import Stream
 
 
 def assemble(graph: Graph) -> tuple[Transformer, ResidualLayout]:

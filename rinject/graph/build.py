@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count, product
 from typing import Any
 
@@ -11,6 +13,7 @@ from tracr.rasp import rasp
 
 from rinject.errors import InputError
 from rinject.graph.graph import Graph
+from rinject.graph.limits import Budget
 from rinject.graph.means import is_number, mean_values
 from rinject.graph.nodes import (
     Aggregate,
@@ -23,10 +26,8 @@ from rinject.graph.nodes import (
     Width,
 )
 from rinject.graph.tables import NONE, Table
+from rinject.graph.tabulate import places, selection, tabulate, value_set
 from rinject.lang.interpreter import dependencies
-
-LARGEST_TABLE = 4_000_000
-_FAILURES = (ArithmeticError, TypeError, ValueError, LookupError)
 
 
 def build_graph(
@@ -36,31 +37,42 @@ def build_graph(
 
     Raises InputError for what has no finite domain, naming the expression.
     """
-    if max_seq_len < 1:
-        raise InputError(f"the longest input must have at least 1 position, not {max_seq_len}")
-    if not vocab:
-        raise InputError("the vocabulary is empty")
     exprs = list(dependencies([output]))
-    reserved = {str(expr.name) for expr in exprs if _is_named(expr)}
-    builder = _Builder(tuple(dict.fromkeys(vocab)), max_seq_len, causal, reserved)
+    builder = Builder(exprs, vocab, max_seq_len, causal=causal)
     for expr in exprs:
         builder.add(expr)
-    nodes = builder.nodes
-    return Graph(builder.vocab, max_seq_len, causal, tuple(nodes), builder.built[id(output)])
+    return builder.graph(output)
 
 
-class _Builder:
-    """Holds the node of each expression; expressions come children first."""
+class Builder:
+    """Makes the nodes of expressions; they come children first."""
 
     def __init__(
-        self, vocab: tuple[Value, ...], longest: int, causal: bool, reserved: set[str]
+        self,
+        exprs: Sequence[rasp.RASPExpr],
+        vocab: Sequence[Value],
+        longest: int,
+        *,
+        causal: bool,
+        budget: Budget | None = None,
     ) -> None:
-        self.vocab, self.longest, self.causal = vocab, longest, causal
+        if longest < 1:
+            raise InputError(f"the longest input must have at least 1 position, not {longest}")
+        if not vocab:
+            raise InputError("the vocabulary is empty")
+        self.vocab, self.longest, self.causal = tuple(dict.fromkeys(vocab)), longest, causal
+        self.budget = budget or Budget()
         self.nodes: list[Node] = []
         self.built: dict[int, Any] = {}
+        """The node or selector of each expression, by its id."""
         self._kept: list[rasp.RASPExpr] = []  # an id is only good while its object lives
-        self._reserved = reserved
+        self._reserved = {str(expr.name) for expr in exprs if is_named(expr)}
         self._taken: set[str] = set()
+
+    def graph(self, output: rasp.SOp) -> Graph:
+        """The graph of everything added."""
+        node = self.built[id(output)]
+        return Graph(self.vocab, self.longest, self.causal, tuple(self.nodes), node)
 
     def add(self, expr: rasp.RASPExpr) -> None:
         build = _BUILDERS.get(type(expr))
@@ -78,7 +90,7 @@ class _Builder:
     def label(self, expr: rasp.RASPExpr) -> tuple[str, bool]:
         """The author's name, or else kind and number; a name used twice is numbered too."""
         name = str(expr.name)
-        if _is_named(expr):
+        if is_named(expr):
             return (name if name not in self._taken else self._numbered(name)), True
         return self._numbered(name), False
 
@@ -124,34 +136,33 @@ class _Builder:
         selector: Selector = self.built[id(expr.selector)]
         operand: Node = self.built[id(expr.sop)]
         single = _selects_one(selector) or not any(map(is_number, operand.values))
-        means = operand.values if single else self._means(operand, expr)
+        means, alone = (operand.values,) * 2 if single else self._means(operand, expr)
         default = () if expr.default is None else (expr.default,)
-        values = _value_set([*means, *default])
-        place = _places(values)
+        values = value_set([*means, *default])
+        place = places(values)
         numbers = None if single else np.array([float(v) for v in operand.values])
-        copies = np.array([place[v] for v in operand.values] + [NONE])
+        copies = np.array([place[v] for v in alone] + [NONE])
         fallback = NONE if expr.default is None else place[expr.default]
         return Aggregate(*self._head(expr, values), selector, operand, numbers, copies, fallback)
 
-    def _means(self, operand: Node, expr: rasp.Aggregate) -> tuple[Value, ...]:
+    def _means(
+        self, operand: Node, expr: rasp.Aggregate
+    ) -> tuple[tuple[Value, ...], tuple[Value, ...]]:
         if not all(map(is_number, operand.values)):
             raise InputError(
                 f"`{expr.name}` averages numbers mixed with other values",
                 hint="select at most one position, by its index, or make all values numbers",
             )
-        return mean_values(operand.values, self.longest, str(expr.name))
+        return mean_values(operand.values, self.longest, expr, self.budget)
 
     # --- selectors ---
 
     def select(self, expr: rasp.Select) -> Selector:
         keys, queries = self.built[id(expr.keys)], self.built[id(expr.queries)]
-        size = (len(keys.values) + 1) * (len(queries.values) + 1)
-        _check_size(expr, size)
-        rows = [
-            [_holds(expr.predicate, k, q) for q in (*queries.values, None)]
-            for k in (*keys.values, None)
-        ]
-        return Selector(keys, queries, np.array(rows, dtype=bool))
+        self.budget.table(expr, (len(keys.values) + 1) * (len(queries.values) + 1))
+        pay = partial(self.budget.loop, expr)
+        table = selection(expr.predicate, keys.values, queries.values, pay)
+        return Selector(keys, queries, table)
 
     def selector_not(self, expr: rasp.SelectorNot) -> Selector:
         inner: Selector = self.built[id(expr.inner)]
@@ -170,7 +181,7 @@ class _Builder:
         fst, snd = self.built[id(expr.fst)], self.built[id(expr.snd)]
         keys, key_pairs = self._pair(expr, fst.keys, snd.keys)
         queries, query_pairs = self._pair(expr, fst.queries, snd.queries)
-        _check_size(expr, len(key_pairs) * len(query_pairs))
+        self.budget.table(expr, len(key_pairs) * len(query_pairs))
         first = fst.table[np.ix_(key_pairs[:, 0], query_pairs[:, 0])]
         second = snd.table[np.ix_(key_pairs[:, 1], query_pairs[:, 1])]
         return Selector(keys, queries, combine(first, second))
@@ -184,11 +195,11 @@ class _Builder:
             return second, np.array([(0, i) for i in range(sizes[1])])
         if not second.inputs and isinstance(second, Elementwise):
             return first, np.array([(i, 0) for i in range(sizes[0])])
-        _check_size(expr, sizes[0] * sizes[1])
-        pairs = np.array(list(product(range(sizes[0]), range(sizes[1]))))
+        self.budget.table(expr, sizes[0] * sizes[1])
+        self.budget.loop(expr, sizes[0] * sizes[1])
+        pairs = np.indices(sizes).reshape(2, -1).T
         # Here None is a value like any other: a pair always has a value itself.
-        some = [(*first.values, None), (*second.values, None)]
-        values = tuple((some[0][a], some[1][b]) for a, b in pairs)
+        values = tuple(product((*first.values, None), (*second.values, None)))
         table = Table.of(np.arange(len(pairs)).reshape(sizes))
         name = self._numbered("pair")
         self._taken.add(name)
@@ -206,15 +217,12 @@ class _Builder:
     def _elementwise(
         self, expr: rasp.SOp, function: Callable[..., Value], arguments: list[Node]
     ) -> Node:
-        _check_size(expr, int(np.prod([len(a.values) + 1 for a in arguments])))
-        results = list(_apply(function, [a.values for a in arguments]))
-        values = _value_set(r for r in results if r is not None)
-        place = _places(values)
-        inside = np.array([NONE if r is None else place[r] for r in results], dtype=np.int64)
-        dense = np.full([len(a.values) + 1 for a in arguments], NONE)
-        dense[tuple(slice(0, -1) for _ in arguments)] = inside.reshape(
-            [len(a.values) for a in arguments]
-        )
+        shape = [len(argument.values) + 1 for argument in arguments]
+        self.budget.table(expr, math.prod(shape))
+        pay = partial(self.budget.loop, expr)
+        values, inside = tabulate(function, [argument.values for argument in arguments], pay)
+        dense = np.full(shape, NONE)
+        dense[tuple(slice(0, -1) for _ in arguments)] = inside
         return Elementwise(*self._head(expr, values), tuple(arguments), Table.of(dense))
 
     def _head(self, expr: rasp.SOp, values: tuple[Value, ...]) -> tuple[str, tuple[Any, ...], bool]:
@@ -226,65 +234,28 @@ class _Builder:
         return tuple(range(self.longest + 1))
 
 
-_BUILDERS: dict[type, Callable[[_Builder, Any], Any]] = {
-    rasp.TokensType: _Builder.tokens,
-    rasp.IndicesType: _Builder.indices,
-    rasp.LengthType: _Builder.length,
-    rasp.Full: _Builder.full,
-    rasp.Map: _Builder.map,
-    rasp.SequenceMap: _Builder.sequence_map,
-    rasp.LinearSequenceMap: _Builder.sequence_map,
-    rasp.SelectorWidth: _Builder.width,
-    rasp.Aggregate: _Builder.aggregate,
-    rasp.Select: _Builder.select,
-    rasp.SelectorAnd: _Builder.selector_and,
-    rasp.SelectorOr: _Builder.selector_or,
-    rasp.SelectorNot: _Builder.selector_not,
+_BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
+    rasp.TokensType: Builder.tokens,
+    rasp.IndicesType: Builder.indices,
+    rasp.LengthType: Builder.length,
+    rasp.Full: Builder.full,
+    rasp.Map: Builder.map,
+    rasp.SequenceMap: Builder.sequence_map,
+    rasp.LinearSequenceMap: Builder.sequence_map,
+    rasp.SelectorWidth: Builder.width,
+    rasp.Aggregate: Builder.aggregate,
+    rasp.Select: Builder.select,
+    rasp.SelectorAnd: Builder.selector_and,
+    rasp.SelectorOr: Builder.selector_or,
+    rasp.SelectorNot: Builder.selector_not,
 }
 
 
-def _is_named(expr: rasp.RASPExpr) -> bool:
+def is_named(expr: rasp.RASPExpr) -> bool:
     base = isinstance(expr, rasp.TokensType | rasp.IndicesType)
     return base or expr.name != rasp.default_name(expr)
-
-
-def _apply(function: Callable[..., Value], sets: list[tuple[Value, ...]]) -> Iterator[Value]:
-    """The function on all combinations; one that it cannot compute never occurs, or has no value.
-
-    The interpreter raises there, so no input that reaches such a combination has a meaning.
-    """
-    for combination in product(*sets):
-        try:
-            yield function(*combination)
-        except _FAILURES:
-            yield None
-
-
-def _holds(predicate: Callable[[Value, Value], bool], key: Value, query: Value) -> bool:
-    try:
-        return bool(predicate(key, query))
-    except _FAILURES:
-        return False
-
-
-def _value_set(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Distinct values: numbers in order, anything else as it comes."""
-    distinct = list(dict.fromkeys(values))
-    return tuple(sorted(distinct) if all(map(is_number, distinct)) else distinct)
-
-
-def _places(values: tuple[Value, ...]) -> dict[Value, int]:
-    return {value: index for index, value in enumerate(values)}
 
 
 def _selects_one(selector: Selector) -> bool:
     """Whether no query can select two positions: the keys are positions, one for each query."""
     return isinstance(selector.keys, Indices) and bool((selector.table.sum(axis=0) <= 1).all())
-
-
-def _check_size(expr: rasp.RASPExpr, cells: int) -> None:
-    if cells > LARGEST_TABLE:
-        raise InputError(
-            f"`{expr.name}` needs a table of {cells} entries",
-            hint="reduce the values of its inputs first, or compile for a shorter longest input",
-        )

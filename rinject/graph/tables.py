@@ -47,11 +47,19 @@ class Table:
         """The same function with as few classes as possible."""
         classes, cells = list(self.classes), self.cells
         for axis in range(self.arity):
-            rows = np.moveaxis(cells, axis, 0)
-            unique, inverse = _unique_rows(rows)
+            unique, inverse = _unique_rows(cells.swapaxes(0, axis))
             classes[axis] = inverse[classes[axis]]
-            cells = np.moveaxis(unique, 0, axis)
+            cells = unique.swapaxes(0, axis)
         return Table(tuple(classes), np.ascontiguousarray(cells))
+
+    def can_be_missing(self, optional: Sequence[bool]) -> bool:
+        """Whether there may be no value, where only the `optional` arguments may have none."""
+        reached = [
+            np.unique(classes if may_be_none else classes[:-1])
+            for classes, may_be_none in zip(self.classes, optional, strict=True)
+        ]
+        cells = self.cells[np.ix_(*reached)] if reached else self.cells
+        return bool((cells == NONE).any())
 
     def dense(self) -> np.ndarray:
         """The function in full, None last on every axis."""
@@ -60,12 +68,15 @@ class Table:
 
 def _unique_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unique rows in the order of their first appearance, and the place of each row among them."""
-    flat = np.ascontiguousarray(rows.reshape(len(rows), -1))
-    _, first, inverse = np.unique(flat, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return rows[first[order]], rank[inverse.reshape(-1)]
+    content = rows.tobytes()
+    size = len(content) // len(rows)
+    first: dict[bytes, int] = {}
+    seen = [
+        first.setdefault(content[start : start + size], index)
+        for index, start in enumerate(range(0, size * len(rows), size))
+    ]
+    places = np.array(list(first.values()))  # ascending
+    return rows[places], np.searchsorted(places, seen)
 
 
 def compose(outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequence[int]]) -> Table:
@@ -82,8 +93,7 @@ def compose(outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequenc
             uses[slot].append((argument, axis, classes))
     readers: dict[tuple[int, int], np.ndarray] = {}
     for slot, used in enumerate(uses):
-        joint = np.stack([classes for *_, classes in used], axis=1)  # [values + 1, uses]
-        unique, refined[slot] = _unique_rows(joint)
+        unique, refined[slot] = _joint_classes([classes for *_, classes in used])
         for column, (argument, axis, _) in enumerate(used):
             readers[argument, axis] = unique[:, column]  # new class -> old class
     sizes = [int(classes.max()) + 1 for classes in refined]
@@ -98,6 +108,16 @@ def compose(outer: Table, inner: Sequence[Table | None], slots: Sequence[Sequenc
     cells = outer.cells[tuple(arguments)]
     cells = np.broadcast_to(cells, sizes) if sizes else cells
     return Table(tuple(refined), cells).merged()
+
+
+def _joint_classes(used: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Values that no use tells apart: what the uses see of each class, and the class of each value.
+
+    [classes, uses], [values + 1].
+    """
+    if len(used) == 1:
+        return np.arange(int(used[0].max()) + 1)[:, None], used[0]
+    return _unique_rows(np.stack(used, axis=1))
 
 
 def composed_cells(

@@ -11,10 +11,8 @@ from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
 from rinject.compiler import compile_program, verify
-from rinject.compiler.fuse import fuse
 from rinject.compiler.verify import drawn_inputs
 from rinject.errors import InputError
-from rinject.graph import build_graph
 from rinject.lang import load_program
 
 SHUFFLE_DYCK = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
@@ -196,17 +194,6 @@ def test_names_are_unique() -> None:
     names = compile_program(output, vocab=[1, 2], max_seq_len=3).variables
     assert len(set(names)) == len(names)
     assert "aggregate_1" in names
-
-
-def test_large_tables_are_left_unfolded() -> None:
-    width = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.EQ))
-    pair = rasp.SequenceMap(lambda x, y: x * 7 + y, width, rasp.indices)
-    output = rasp.SequenceMap(lambda x, y: (x * y) % 11, pair, rasp.tokens)
-    graph = build_graph(output, range(5), 6, causal=True)
-    folded, kept = fuse(graph), fuse(graph, table_limit=10)
-    assert max(folded.layers.values()) < max(kept.layers.values())
-    inputs = [(0, 1, 2, 0, 0), (4, 4, 4, 4, 4, 4)]
-    assert folded.run(inputs) == kept.run(inputs) == graph.run(inputs)
 
 
 def test_empty_inputs(dyck: CompiledModel) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from rinject.compiler.fuse import is_scalar
-from rinject.graph import Aggregate, Elementwise, Graph, Node
+from rinject.graph.fuse import is_scalar
+from rinject.graph.graph import Graph
+from rinject.graph.nodes import Aggregate, Elementwise, Node
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,4 @@ def _may_be_missing(node: Node, optional: set[Node]) -> bool:
         return node.default < 0 or node.operand in optional
     if not isinstance(node, Elementwise):
         return False
-    reached = tuple(
-        slice(None) if argument in optional else slice(0, -1) for argument in node.arguments
-    )
-    return bool((node.table.dense()[reached] < 0).any())
+    return node.table.can_be_missing([argument in optional for argument in node.arguments])

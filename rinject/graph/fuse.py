@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Selector, Tokens, Width
+from rinject.graph.graph import Graph
+from rinject.graph.limits import LARGEST_TABLE
+from rinject.graph.nodes import Aggregate, Elementwise, Indices, Node, Selector, Tokens, Width
 from rinject.graph.tables import NONE, Table, compose, composed_cells
 
 
@@ -115,9 +117,15 @@ def _folded(node: Elementwise, inner: list[Elementwise], state: Fusion) -> Eleme
 
 
 def _fold_selector(selector: Selector, state: Fusion) -> Selector:
-    """Read keys and queries from what they are functions of, where that is one node."""
-    keys, key_map = _source(state.new[selector.keys])
-    queries, query_map = _source(state.new[selector.queries])
+    """Read keys and queries from what they are functions of, where that is one node each.
+
+    These may have many more values: where the table grows too large, they stay.
+    """
+    fst, snd = state.new[selector.keys], state.new[selector.queries]
+    keys, key_map = _source(fst)
+    queries, query_map = _source(snd)
+    if len(key_map) * len(query_map) > LARGEST_TABLE:
+        return Selector(fst, snd, selector.table)
     return Selector(keys, queries, selector.table[np.ix_(key_map, query_map)])
 
 

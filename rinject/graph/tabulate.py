@@ -1,0 +1,116 @@
+"""Functions and predicates on all combinations of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from tracr.rasp import rasp
+
+from rinject.graph.lanes import FAILURES, Lane, NotAnArray, compare, evaluate, lane_of, numbered
+from rinject.graph.means import is_number
+from rinject.graph.nodes import Value
+from rinject.graph.tables import NONE
+from rinject.lang.elementwise import COMPARISONS, Always, Compare, Elementwise
+
+WORTH = 500
+"""For fewer combinations, arrays are not worth it."""
+Pay = Callable[[int], None]
+"""Told how many calls a Python loop will make; may refuse them by raising."""
+
+
+def tabulate(
+    function: Callable[..., Value], sets: Sequence[Sequence[Value]], pay: Pay
+) -> tuple[tuple[Value, ...], np.ndarray]:
+    """The value set of a function, and the index of each result. int, one axis for each set.
+
+    What it cannot compute never occurs, or has no value (-1): the interpreter raises there, so no
+    input that reaches such a combination has a meaning.
+    """
+    shape = tuple(map(len, sets))
+    size = int(np.prod(shape))
+    if isinstance(function, Elementwise) and len(sets) == 2 and size >= WORTH:
+        try:
+            return numbered(evaluate(function.body, sets), shape)
+        except NotAnArray:
+            pass
+    pay(size)
+    results = list(_results(function, sets))
+    values = value_set(result for result in results if result is not None)
+    place = places(values)
+    flat = [NONE if result is None else place[result] for result in results]
+    return values, np.array(flat, dtype=np.int64).reshape(shape)
+
+
+def selection(
+    predicate: Callable[[Value, Value], bool],
+    keys: Sequence[Value],
+    queries: Sequence[Value],
+    pay: Pay,
+) -> np.ndarray:
+    """Which keys each query selects; what cannot be compared is not. bool [keys + 1, queries + 1].
+
+    The last row and column are for None.
+    """
+    table = np.zeros((len(keys) + 1, len(queries) + 1), dtype=bool)
+    table[:-1, :-1] = _inside(predicate, keys, queries, pay)
+    table[:, -1] = [_holds(predicate, key, None) for key in (*keys, None)]
+    table[-1, :-1] = [_holds(predicate, None, query) for query in queries]
+    return table
+
+
+def value_set(values: Iterable[Value]) -> tuple[Value, ...]:
+    """Distinct values: numbers in order, anything else as it comes."""
+    distinct = list(dict.fromkeys(values))
+    return tuple(sorted(distinct) if all(map(is_number, distinct)) else distinct)
+
+
+def places(values: Sequence[Value]) -> dict[Value, int]:
+    """The index of each value."""
+    return {value: index for index, value in enumerate(values)}
+
+
+def _results(function: Callable[..., Value], sets: Sequence[Sequence[Value]]) -> Iterator[Value]:
+    for combination in product(*sets):
+        try:
+            yield function(*combination)
+        except FAILURES:
+            yield None
+
+
+def _inside(
+    predicate: Callable[[Value, Value], bool],
+    keys: Sequence[Value],
+    queries: Sequence[Value],
+    pay: Pay,
+) -> np.ndarray:
+    if isinstance(predicate, Always) or predicate is rasp.Comparison.TRUE:
+        return np.ones((len(keys), len(queries)), dtype=bool)
+    symbol = _symbol(predicate)
+    if symbol in COMPARISONS and len(keys) * len(queries) >= WORTH:
+        try:
+            fst, snd = lane_of(keys), lane_of(queries)
+            return compare(symbol, _column(fst), snd).data
+        except NotAnArray:
+            pass
+    pay(len(keys) * len(queries))
+    rows = [[_holds(predicate, key, query) for query in queries] for key in keys]
+    return np.array(rows, dtype=bool).reshape(len(keys), len(queries))
+
+
+def _column(lane: Lane) -> Lane:
+    return Lane(lane.data[:, None], lane.known[:, None], lane.is_mixed)
+
+
+def _symbol(predicate: object) -> str:
+    if isinstance(predicate, Compare):
+        return predicate.operator
+    return str(predicate.value) if isinstance(predicate, rasp.Comparison) else ""
+
+
+def _holds(predicate: Callable[[Value, Value], bool], key: Value, query: Value) -> bool:
+    try:
+        return bool(predicate(key, query))
+    except FAILURES:
+        return False
