@@ -117,6 +117,7 @@ class CompiledModel:
             "slots": slots,
             "graph": graph,
             "program": None if self.program is None else self.program.source,
+            "loaded": {} if self.program is None else self.program.loaded,
         }
 
     @classmethod
@@ -156,7 +157,7 @@ def _from_parts(
     }
     graph = Graph.from_record(header["graph"], arrays)
     source = header["program"]
-    program = None if source is None else load_program(text=source)
+    program = None if source is None else load_program(text=source, loaded=header["loaded"])
     layout = ResidualLayout(slots, transformer.width)
     return cls(transformer, layout, graph, header["backend"], program)
 

@@ -50,7 +50,8 @@ class Bundle:
     @cached_property
     def program(self) -> Program:
         """The program, from the source that the bundle keeps."""
-        return load_program(text=self.record.program.source)
+        kept = self.record.program
+        return load_program(text=kept.source, loaded=kept.loaded)
 
     @property
     def last_layer(self) -> int:

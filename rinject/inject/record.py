@@ -27,12 +27,14 @@ class ProgramRecord:
 
     name: str
     source: str
+    loaded: dict[str, str]
+    """The texts of the files that it loads, by their names from its own folder."""
     sha256: str
 
     @classmethod
     def of(cls, program: Program) -> ProgramRecord:
         """What to keep of a program."""
-        return cls(program.name, program.source, program.sha256)
+        return cls(program.name, program.source, program.loaded, program.sha256)
 
 
 @dataclass(frozen=True)

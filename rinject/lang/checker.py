@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import assert_never
 
 from tracr.rasp import rasp
@@ -22,7 +21,7 @@ from rinject.lang.builtins import PROTECTED, language_scope
 from rinject.lang.context import Context, ProgramTooLarge
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span, did_you_mean
 from rinject.lang.expressions import ExpressionChecker
-from rinject.lang.files import LIBRARY, find_loaded, read_source
+from rinject.lang.files import LIBRARY, Loader, read_source
 from rinject.lang.header import Draft, Header, check_header
 from rinject.lang.index import Index, Role
 from rinject.lang.limits import DEEPEST_CALL
@@ -64,9 +63,9 @@ class Checked:
 
 
 def check(
-    text: str, file: str, default_name: str, root: Path | None, context: Context | None = None
+    text: str, file: str, default_name: str, loader: Loader, context: Context | None = None
 ) -> Checked:
-    """The header and the public s-ops of a program; `root` is the folder it may load from.
+    """The header and the public s-ops of a program, which may load from `loader`.
 
     Raises SourceError with every mistake found in it. What a new `context` then holds is what could
     be understood in spite of them.
@@ -78,7 +77,7 @@ def check(
     if draft.header.vocabulary:
         context.builder.tokens_hold(TEXT)
     context.vocabulary, context.causal = draft.header.vocabulary, draft.header.causal
-    checker = ProgramChecker(context, module.body, file, root)
+    checker = ProgramChecker(context, module.body, file, loader)
     output = checker.run(module, draft)
     context.collector.raise_if_errors(_readable(context))
     sops = context.naming.finish()
@@ -137,10 +136,10 @@ class ProgramChecker(ExpressionChecker):
         context: Context,
         body: Sequence[syntax.Statement],
         file: str,
-        root: Path | None,
+        loader: Loader,
     ) -> None:
         super().__init__(context, dict(_definitions(body)))
-        self._root = root
+        self._loader = loader
         self._language = Scope(language_scope(context.builder))
         self.scope = Scope(self._language, is_module=True)
         self._public: set[str] = set()  # top-level variables
@@ -286,15 +285,12 @@ class ProgramChecker(ExpressionChecker):
 
     def _read(self, node: syntax.Load) -> syntax.Module | None:
         here = self._loading[-1]
-        folder = None if self._root is None else Path(here).parent
         try:
-            path = find_loaded(str(node.file.value), folder, self._root)
-            file = _shown(path, folder)
+            file, text = self._loader.load(str(node.file.value), here)
             if file in self._loading:
                 message = f"`{file}` loads itself" if file == here else f"`{file}` is being loaded"
                 self.context.report("load-cycle", node.span, message, "loads cannot go in a circle")
                 return None
-            text = read_source(path)
             self.context.sources[file] = text
             return parse(text, file)
         except SourceError as error:
@@ -449,10 +445,3 @@ def _definitions(body: Iterable[syntax.Statement]) -> Iterable[tuple[str, Span]]
                 for text, span in _definitions(inner):
                     found.setdefault(text, span)
     return [(text, span) for text, span in found.items() if text not in PROTECTED]
-
-
-def _shown(path: Path, folder: Path | None) -> str:
-    """The name of a file in diagnostics: as its loader would write it."""
-    assert folder is not None
-    base = folder.resolve()
-    return str(folder / path.relative_to(base)) if path.is_relative_to(base) else str(path)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Protocol
 
 from rinject.errors import InputError
 from rinject.lang.diagnostics import did_you_mean
@@ -42,21 +47,48 @@ def check_size(size: int, name: str) -> None:
         )
 
 
-def find_loaded(name: str, folder: Path | None, root: Path | None) -> Path:
-    """The file that `load "name";` means in a file of `folder`, within `root`.
+class Loader(Protocol):
+    """What a program may load."""
 
-    Raises InputError for a file outside of the root, and where there are no files to load.
-    """
-    if folder is None or root is None:
-        raise InputError(
-            "a program that is not a file cannot load one", hint="save it beside what it loads"
-        )
-    if "\0" in name:
-        raise InputError("a file name has no such character")
-    path = (folder / (name if name.endswith(SUFFIX) else name + SUFFIX)).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise InputError(
-            f'"{name}" lies outside of the program\'s folder',
-            hint="a program loads only files beside it or below it",
-        )
-    return path
+    def load(self, name: str, here: str) -> tuple[str, str]:
+        """The shown name and the text of what `load "name";` means in the file shown as `here`.
+
+        Raises InputError where there is nothing of that name, or nothing may be loaded.
+        """
+
+
+@dataclass(frozen=True)
+class FolderLoader:
+    """Loads the files in one folder and below it."""
+
+    root: Path
+
+    def load(self, name: str, here: str) -> tuple[str, str]:
+        folder = Path(here).parent
+        path = Path(os.path.normpath(folder / _with_suffix(name)))
+        if "\0" in name or not path.resolve().is_relative_to(self.root.resolve()):
+            raise InputError(
+                f'"{name}" lies outside of the program\'s folder',
+                hint="a program loads only files beside it or below it",
+            )
+        return str(path), read_source(path)
+
+
+@dataclass(frozen=True)
+class KeptLoader:
+    """Loads texts kept with a program that is no file any more, by their names from its folder."""
+
+    texts: Mapping[str, str]
+
+    def load(self, name: str, here: str) -> tuple[str, str]:
+        folder = posixpath.dirname(here) if here in self.texts else ""
+        shown = posixpath.normpath(posixpath.join(folder, _with_suffix(name)))
+        if shown not in self.texts:
+            raise InputError(
+                f'there is no "{name}" to load', hint="save the program beside what it loads"
+            )
+        return shown, self.texts[shown]
+
+
+def _with_suffix(name: str) -> str:
+    return name if name.endswith(SUFFIX) else name + SUFFIX

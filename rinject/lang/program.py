@@ -15,7 +15,7 @@ from rinject.errors import InputError
 from rinject.lang.checker import check
 from rinject.lang.context import Context
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span, did_you_mean
-from rinject.lang.files import check_size, read_source
+from rinject.lang.files import FolderLoader, KeptLoader, check_size, read_source
 from rinject.lang.header import Header
 from rinject.lang.index import Index
 from rinject.lang.interpreter import interpret
@@ -56,6 +56,15 @@ class Program:
     def names(self) -> tuple[str, ...]:
         """The public variables; `evaluate` takes the base s-ops too."""
         return tuple(self.sops)
+
+    @property
+    def loaded(self) -> dict[str, str]:
+        """The texts of the files that it loads, by their names from its own folder."""
+        if self.path is None:
+            return dict(list(self.sources.items())[1:])
+        folder = self.path.parent
+        others = list(self.sources.items())[1:]
+        return {Path(name).relative_to(folder).as_posix(): text for name, text in others}
 
     @property
     def output(self) -> rasp.SOp:
@@ -101,17 +110,23 @@ class Program:
                 )
 
 
-def load_program(path: str | Path | None = None, *, text: str | None = None) -> Program:
+def load_program(
+    path: str | Path | None = None,
+    *,
+    text: str | None = None,
+    loaded: Mapping[str, str] | None = None,
+) -> Program:
     """Loads a program from a file or from its text.
 
-    Raises InputError when the file cannot be read, and SourceError (an InputError), which
-    carries all diagnostics, when the program has mistakes.
+    With a text, `loaded` holds the texts of what it loads, as `Program.loaded` does. Raises
+    InputError when the file cannot be read, and SourceError (an InputError), which carries all
+    diagnostics, when the program has mistakes.
     """
     if (path is None) == (text is None):
         raise InputError("give either the path of a program or its text")
     path = None if path is None else Path(path)
     source = read_source(path) if path is not None else text or ""
-    return check_program(source, path)
+    return check_program(source, path, loaded=loaded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,18 +147,24 @@ def analyse(source: str, path: Path | None) -> Analysis:
     """As `check_program`, but mistakes are not raised; InputError only for a text too long."""
     context = Context()
     try:
-        program = check_program(source, path, context)
+        program = check_program(source, path, context=context)
     except SourceError as error:
         return Analysis(None, error.diagnostics, context.sources, context.index)
     return Analysis(program, program.warnings, program.sources, program.index)
 
 
-def check_program(source: str, path: Path | None, context: Context | None = None) -> Program:
+def check_program(
+    source: str,
+    path: Path | None,
+    *,
+    loaded: Mapping[str, str] | None = None,
+    context: Context | None = None,
+) -> Program:
     """The program of a text that was, or is to be, the file `path`; errors as `load_program`."""
     check_size(len(source), "the program")
-    root = None if path is None else path.parent
-    file = str(path or "<text>")
-    checked = check(source, file, path.stem if path is not None else "program", root, context)
+    loader = KeptLoader(loaded or {}) if path is None else FolderLoader(path.parent)
+    name = path.stem if path is not None else "program"
+    checked = check(source, str(path or "<text>"), name, loader, context)
     return Program(
         path=path,
         source=source,

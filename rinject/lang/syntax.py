@@ -231,11 +231,12 @@ class Module(Node):
 
 def expressions(node: Any) -> Iterator[Expression]:
     """All expressions in a node, or in a tuple of nodes, from the outside in."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from expressions(item)
-    elif isinstance(node, Node):
-        if isinstance(node, Expression):
-            yield node
-        for value in vars(node).values():
-            yield from expressions(value)
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting += reversed(node)
+        elif isinstance(node, Node):
+            if isinstance(node, Expression):
+                yield node
+            waiting += reversed(list(vars(node).values()))
