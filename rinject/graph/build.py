@@ -68,6 +68,7 @@ class Builder:
         self._kept: list[rasp.RASPExpr] = []  # an id is only good while its object lives
         self._reserved = {str(expr.name) for expr in exprs if is_named(expr)}
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the first one worth trying
 
     def graph(self, output: rasp.SOp) -> Graph:
         """The graph of everything added."""
@@ -95,8 +96,12 @@ class Builder:
         return self._numbered(name), False
 
     def _numbered(self, name: str) -> str:
-        labels = (f"{name}_{number}" for number in count(1))
-        return next(x for x in labels if x not in self._taken and x not in self._reserved)
+        for number in count(self._numbers.get(name, 1)):
+            label = f"{name}_{number}"
+            if label not in self._taken and label not in self._reserved:
+                self._numbers[name] = number
+                break
+        return label
 
     # --- s-ops ---
 

@@ -22,6 +22,8 @@ from rinject.lang.interpreter import dependencies
 
 AFFORDABLE_CALLS = 300_000
 """Values that may be computed one by one; arrays may have as many cells as the largest table."""
+MOST_EXPRESSIONS = 2000
+"""With more of them, fusing takes long."""
 _ATTENTION = (rasp.SelectorWidth, rasp.Aggregate, rasp.LengthType)
 
 
@@ -57,7 +59,8 @@ class Estimate:
     largest: Cause
     """The expression with the largest table."""
     exact: bool
-    """Whether all was built. If not, `widest` and `largest` depend on nothing too large."""
+    """Whether all was built and fused. If not, `widest` and `largest` do not depend on anything
+    that is too large."""
     explosions: tuple[Cause, ...]
     """What has too many values or cells, or takes long: only the first of each chain."""
 
@@ -79,7 +82,7 @@ def estimate_cost(
     survey = _Survey(exprs, vocab, max_seq_len, causal=causal)
     for expr in exprs:
         survey.add(expr)
-    return survey.measured(output) if survey.is_complete else survey.bounded()
+    return survey.measured(output) if survey.can_be_measured else survey.bounded()
 
 
 def describe(expr: rasp.RASPExpr) -> str:
@@ -114,9 +117,10 @@ class _Survey:
         self._explosions: list[Cause] = []
 
     @property
-    def is_complete(self) -> bool:
-        """Whether everything could be built."""
-        return all(id(expr) in self._builder.built for expr in self._exprs)
+    def can_be_measured(self) -> bool:
+        """Whether everything could be built, and can be fused in time."""
+        built = all(id(expr) in self._builder.built for expr in self._exprs)
+        return built and len(self._exprs) <= MOST_EXPRESSIONS
 
     def add(self, expr: rasp.RASPExpr) -> None:
         """Build an expression if nothing below it is too large, and take its size."""

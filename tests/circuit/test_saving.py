@@ -25,7 +25,7 @@ def saved(tmp_path: Path) -> Path:
 
 def test_round_trip(saved: Path) -> None:
     model = CompiledModel.load(saved)
-    assert model.run("aaaa") == [None, 1, 1.5, 2.0]
+    assert model.run("aaaa") == [1, 1, 1.5, 2.0]
     assert model.program is not None
     assert model.program.source == SOURCE
     assert (saved / "program.rasp").read_text() == SOURCE
@@ -72,4 +72,4 @@ def test_saving_here(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     CompiledModel.load(saved).save(".")
-    assert CompiledModel.load(tmp_path / "here").run("a") == [None]
+    assert CompiledModel.load(tmp_path / "here").run("a") == [1]

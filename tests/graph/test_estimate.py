@@ -17,7 +17,14 @@ from rinject.errors import InputError
 from rinject.graph import build_graph
 from rinject.graph.bounds import Size, bound
 from rinject.graph.build import Builder
-from rinject.graph.estimate import AFFORDABLE_CALLS, Cause, Estimate, describe, estimate_cost
+from rinject.graph.estimate import (
+    AFFORDABLE_CALLS,
+    MOST_EXPRESSIONS,
+    Cause,
+    Estimate,
+    describe,
+    estimate_cost,
+)
 from rinject.graph.limits import LARGEST_SET, LARGEST_TABLE, MANY, Budget
 from rinject.graph.nodes import Selector
 from rinject.lang import Program, load_program
@@ -221,6 +228,15 @@ def test_the_budget_is_for_all_tables_together() -> None:
     estimate = estimate_cost(short, "a", 400, causal=True, extra=long)
     assert [cause.name for cause in estimate.explosions] == ["r4", "r5"]
     assert estimate_cost(short, "a", 400, causal=True, extra=long[:1]).exact
+
+
+def test_a_very_long_program_is_only_bounded() -> None:
+    lines = [f"x = 1 if x == {number % 5} else x" for number in range(MOST_EXPRESSIONS // 2)]
+    program = program_of("x = tokens", *lines, f"out = x + {COUNT}")
+    estimate = estimate_cost(program.output, (0, 1), 3, causal=True)
+    assert (estimate.exact, estimate.explosions, estimate.layers) == (False, (), 1)
+    assert figure(estimate.widest) == ("out", 5, "values")  # 0 + 0, …, 1 + 3
+    assert estimate.width > len(lines)
 
 
 def test_other_mistakes_are_errors() -> None:
