@@ -91,6 +91,22 @@ class Trainer:
             losses["text"] = kl_to_teacher(written.flatten(0, 1), self._taught(batch))
         return losses
 
+    @torch.no_grad()
+    def streams(self, model: PreTrainedModel, batches: int) -> Tensor:
+        """The aligned streams [N, D] of a model on the first batches, without the embedding."""
+        found = []
+        for step in range(batches):
+            batch = self.batches.at(step).to(model.device)
+            _, streams = logits_and_streams(
+                model,
+                batch.ids,
+                logits_for=batch.answer_places,
+                streams_for=batch.prompt_places,
+                layers=self.layers,
+            )  # [L, N, D]
+            found.append(streams[1:].flatten(0, 1).float())
+        return torch.cat(found)
+
     def _alignment(self, projection: Projection, streams: Tensor, targets: Tensor) -> Tensor:
         if self.settings.alignment == "cosine":
             return cosine_alignment(projection, streams, targets)

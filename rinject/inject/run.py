@@ -17,6 +17,7 @@ from rinject.circuit import CompiledModel
 from rinject.errors import InputError
 from rinject.inject.batches import Batches, text_ids
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
+from rinject.inject.coordinates import Coordinates, whitening
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Progress, Report, Trainer, train
 from rinject.inject.projection import Projection, variable_slices
@@ -38,6 +39,8 @@ from rinject.student import Student, hidden_size, n_layers, weight_hash
 from rinject.tasks import Example, Exhausted, Split, Task, stream
 from rinject.tokens import Reconciliation
 
+WHITENED_BATCHES = 4
+"""Batches of the task on whose streams the coordinates of the map are measured."""
 Measure = Callable[[Bundle], Mapping[str, Any]]
 
 
@@ -95,7 +98,7 @@ def inject(
     checkpoint = checkpoint_path(directory)
     with _threads(settings.threads):
         trainer = _trainer(injection, task, texts)
-        state = _state(injection)
+        state = _state(injection, trainer)
         run = _run_record(injection)
         if resume:
             state.load(checkpoint, run)
@@ -198,11 +201,15 @@ def _moved(model: PreTrainedModel, settings: InjectSettings) -> PreTrainedModel:
 # --- what changes ---------------------------------------------------------------------------------
 
 
-def _state(injection: Injection) -> State:
+def _state(injection: Injection, trainer: Trainer) -> State:
     settings, model = injection.settings, copy.deepcopy(injection.student.model)
     slices = variable_slices(injection.compiled.graph)
     projection = Projection(slices, hidden_size(model), torch_generator(settings.seed, "map"))
-    return State.start(model, projection.to(model.device), settings)
+    projection = projection.to(model.device)
+    if not settings.whiten:
+        return State.start(model, projection, settings)
+    scale, centre = whitening(trainer.streams(model, WHITENED_BATCHES), settings.whiten)
+    return State.start(model, projection, settings, Coordinates(projection, scale, centre))
 
 
 def _run_record(injection: Injection) -> dict[str, Any]:

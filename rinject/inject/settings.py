@@ -24,7 +24,7 @@ _AT_LEAST_ONE = (
     "steps", "task_rows", "text_rows", "kl_every", "examples", "log_every", "eval_every",
 )  # fmt: skip
 _NOT_NEGATIVE = (
-    "matrix_rate", "student_rate", "map_rate", "balance", "alpha", "beta", "gamma",
+    "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
     "weight_decay", "threads", "eval_examples", "checkpoint_every", "seed",
 )  # fmt: skip
 _SHARES = ("warmup", "decay")
@@ -62,6 +62,9 @@ class InjectSettings:
     """Learning rate of the student."""
     map_rate: float = 1e-4
     """Learning rate of the linear map from the student's stream to the program's."""
+    whiten: float = 0.0
+    """Above 0, the map is learned in coordinates where the student's streams are centred and
+    equally wide, down to this share of the mean variance."""
     alpha: float = 1.0
     """Weight of L_CE, the cross-entropy of the answer tokens."""
     beta: float = 1.0

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
+from rinject.inject.coordinates import Coordinates
 from rinject.inject.projection import Projection
 from rinject.inject.settings import InjectSettings, flag
 from rinject.student import blocks
@@ -34,12 +35,18 @@ class State:
     """Of all parameters, or of those that `matrices` leaves."""
     matrices: Muon | None = None
     """Of the matrices of the student's blocks, where the settings say so."""
+    coordinates: Coordinates | None = None
+    """What the optimizer moves in place of the map, where the settings say so."""
     step: int = 0
     """Steps done."""
 
     @classmethod
     def start(
-        cls, model: PreTrainedModel, projection: Projection, settings: InjectSettings
+        cls,
+        model: PreTrainedModel,
+        projection: Projection,
+        settings: InjectSettings,
+        coordinates: Coordinates | None = None,
     ) -> State:
         """The state before the first step; the model's parameters are trained in place."""
         muon = settings.optimizer == "muon"
@@ -50,10 +57,11 @@ class State:
                 "params": [p for p in model.parameters() if id(p) not in inside],
                 "lr": settings.student_rate,
             },
-            {"params": list(projection.parameters()), "lr": settings.map_rate},
+            {"params": list((coordinates or projection).parameters()), "lr": settings.map_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        return cls(model, projection, optimizer, Muon(matrices, decay=0.0) if muon else None)
+        muon_of = Muon(matrices, decay=0.0) if muon else None
+        return cls(model, projection, optimizer, muon_of, coordinates)
 
     def descend(self, loss: Tensor, settings: InjectSettings) -> None:
         """One step down the gradient of a loss."""
@@ -61,9 +69,13 @@ class State:
             parameter.grad = None
         loss.backward()
         self._set_rates(settings)
+        if self.coordinates is not None:
+            self.coordinates.take_gradient(self.projection)
         self.optimizer.step()
         if self.matrices is not None:
             self.matrices.step()
+        if self.coordinates is not None:
+            self.coordinates.settle(self.projection)
         self.step += 1
 
     def _set_rates(self, settings: InjectSettings) -> None:
@@ -103,6 +115,9 @@ class State:
         """Every tensor by a stable name; they are the live ones, so copying into them loads."""
         named = [("model", self.model), ("map", self.projection)]
         tensors: dict[str, Tensor] = {}
+        if self.coordinates is not None:
+            named.append(("coordinates", self.coordinates))
+            tensors = {f"coordinates.{k}": v for k, v in self.coordinates.named_buffers()}
         for part, module in named:
             for name, parameter in module.named_parameters():
                 tensors[f"{part}.{name}"] = parameter

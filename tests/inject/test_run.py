@@ -57,7 +57,7 @@ def stop_after(step):
         {},
         {"alignment": "cosine", "roll": "subspace", "layer_map": "stretched", "kl_every": 2},
         {"method": "finetune", "warmup": 0.5, "decay": 0.5},
-        {"optimizer": "muon", "balance": 0.5},
+        {"optimizer": "muon", "balance": 0.5, "whiten": 0.01},
     ],
 )
 def test_resumed_bit_for_bit(tmp_path, kind, changed):
@@ -71,6 +71,15 @@ def test_resumed_bit_for_bit(tmp_path, kind, changed):
     parts = run(tmp_path / "parts", extra={"resume": True}, **changed)
     assert_same(whole, parts)
     assert not checkpoint.exists()
+
+
+def test_learned_in_other_coordinates(tmp_path):
+    """The map that is saved is the plain one: it reads as the trained state did."""
+    plain = run(tmp_path / "plain")
+    white = run(tmp_path / "white", whiten=0.01)
+    weights = [result.bundle.projection.weight for result in (plain, white)]
+    assert not torch.equal(*weights)
+    assert torch.equal(load_bundle(tmp_path / "white").projection.weight, weights[1])
 
 
 def test_it_learns(tmp_path):

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from rinject.student.build_tiny import chunks, read_chunks, train_tokenizer, unseen, word_runs
-from rinject.student.muon import Muon, orthogonalize
+from rinject.student.muon import ITERATIONS, NEWTON_SCHULZ, Muon, orthogonalize
 
 
 def test_singular_values_come_close_to_one() -> None:
@@ -14,6 +15,17 @@ def test_singular_values_come_close_to_one() -> None:
         strengths = torch.linalg.svdvals(orthogonalize(given))
         assert strengths.min() > 0.5
         assert strengths.max() < 1.3
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8), (2, 5, 20), (2, 20, 5)])
+def test_the_short_iteration_is_the_plain_one(shape: tuple[int, ...]) -> None:
+    given = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    x = given / (torch.linalg.matrix_norm(given)[:, None, None] + 1e-7)
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + b * gram @ x + c * gram @ gram @ x
+    torch.testing.assert_close(orthogonalize(given), x, atol=1e-4, rtol=1e-4)
 
 
 def test_muon_descends() -> None:
