@@ -92,8 +92,10 @@ class Context:
         )
 
     def place(self, expr: rasp.RASPExpr, span: Span) -> None:
-        """Remembers where an s-op or a selector was made; the first time counts."""
-        self.places.setdefault(id(expr), span)
+        """Remembers where an s-op or a selector was made: first, and not inside the library."""
+        known = self.places.get(id(expr))
+        if known is None or (known.file == str(LIBRARY) != span.file):
+            self.places[id(expr)] = span
 
     def step(self, span: Span, cost: int = 1) -> None:
         """Counts an expression, or work worth several; raises ProgramTooLarge after MAX_STEPS."""

@@ -82,8 +82,14 @@ def values_of(
         try:
             evaluator.evaluate(expr, tokens)
         except _FAILURES as error:
-            raise NoValue(expr, error, done) from None
+            raise NoValue(expr, _in_words(expr, error), done) from None
     return [list(evaluator.evaluate(expr, tokens)) for expr in exprs]
+
+
+def _in_words(expr: rasp.RASPExpr, error: Exception) -> Exception:
+    if isinstance(expr, rasp.Aggregate) and isinstance(error, ValueError):
+        return ValueError("several values are selected that are not numbers")
+    return error
 
 
 def dependencies(exprs: Sequence[rasp.RASPExpr]) -> Iterator[rasp.RASPExpr]:

@@ -20,7 +20,7 @@ from rinject.lang.diagnostics import Collector, Diagnostic, SourceError, Span
 from rinject.lang.files import LIBRARY, FolderLoader, KeptLoader, read_source
 from rinject.lang.naming import BASE_SOPS, Naming
 from rinject.lang.parser import grammar, parse
-from rinject.lang.values import POISON, BuiltinRef, SelectorRef, SOpRef, Value, as_python
+from rinject.lang.values import POISON, BuiltinRef, Poison, SelectorRef, SOpRef, Value, as_python
 
 NAME = "<input>"
 """What diagnostics call typed text."""
@@ -142,7 +142,8 @@ class Session:
         """An input, written as an expression. Raises SourceError as :meth:`run`."""
         node, tokens = _expression_in(text), None
         with self._all_or_nothing(text, node.span):
-            tokens = self._checker.tokens(self._checker.evaluate(node, self._scope), node)
+            value = self._checker.evaluate(node, self._scope)
+            tokens = None if isinstance(value, Poison) else self._checker.tokens(value, node)
         return tokens or []
 
     def value(self, text: str) -> Any:

@@ -1,0 +1,1 @@
+"""The language server of ``rinject lsp``: what editors ask about `.rasp` texts."""
