@@ -14,7 +14,7 @@ from rinject.evaluate.perplexity import perplexity_of_ids
 from rinject.inject.batches import text_ids
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import example_rows
-from rinject.tasks import Task, examples
+from rinject.tasks import Task, up_to
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def evaluate(
 
     The bundle may be in memory only. Raises InputError without examples or text.
     """
-    drawn = examples(task, "test", n, seed)
+    drawn = up_to(task, "test", n, seed)
     ids = text_ids(texts, bundle.reconciliation)
     read = fidelity(bundle, example_rows(drawn, bundle.reconciliation))
     text = perplexity_of_ids(bundle.model, ids)
@@ -70,6 +70,6 @@ def evaluate(
         fidelity=read.mean,
         variables=read.variables,
         changing=read.changing,
-        n=n,
+        n=len(drawn),
         tokens=text.tokens,
     )

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from rinject.inject.targets import Targets
 from rinject.lang import Program
 from rinject.placing import check_target
 from rinject.student import Student, hidden_size, n_layers, weight_hash
-from rinject.tasks import Example, Exhausted, Split, Task, stream
+from rinject.tasks import Split, Task, up_to
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
@@ -167,13 +166,7 @@ def _trainer(injection: Injection, task: Task, texts: Sequence[str]) -> Trainer:
 
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
     """So many examples of a split, or as many as the task has."""
-    found: list[Example] = []
-    try:
-        for one in islice(stream(task, split, injection.settings.seed), count):
-            found.append(one)
-    except Exhausted:
-        if not found:
-            raise
+    found = up_to(task, split, count, injection.settings.seed)
     return example_rows(found, injection.reconciliation)
 
 

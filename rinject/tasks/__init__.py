@@ -1,6 +1,7 @@
 """Prompts and answers for each program, and ordinary text."""
 
 from rinject.tasks.registry import find_task
+from rinject.tasks.sampler import Sampler
 from rinject.tasks.task import (
     SPLITS,
     Example,
@@ -13,12 +14,14 @@ from rinject.tasks.task import (
     fill_prompt,
     split_of,
     stream,
+    up_to,
 )
 
 __all__ = [
     "SPLITS",
     "Example",
     "Exhausted",
+    "Sampler",
     "Split",
     "Task",
     "answer_text",
@@ -28,4 +31,5 @@ __all__ = [
     "find_task",
     "split_of",
     "stream",
+    "up_to",
 ]

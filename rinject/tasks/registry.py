@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from rinject.errors import InputError
 from rinject.lang import Header, Program
+from rinject.tasks.drawn import Drawn
+from rinject.tasks.listed import read_examples
 from rinject.tasks.shuffle_dyck import ShuffleDyck
 from rinject.tasks.task import Task
 
@@ -13,18 +15,17 @@ TASKS: Mapping[str, Callable[[Header], Task]] = {"shuffle_dyck": ShuffleDyck}
 
 
 def find_task(program: Program) -> Task:
-    """The task of a program, found by the program's name.
+    """The task of a program: its listed examples, the built-in one of its name, or drawn ones.
 
-    Raises InputError where there is none, or where the program cannot be injected.
+    Raises InputError where the program cannot be injected, and where its header or its examples do
+    not describe inputs.
     """
-    if program.name not in TASKS:
-        raise InputError(
-            f"there is no task for the program `{program.name}`",
-            hint=f"there are tasks for {', '.join(TASKS)}",
-        )
     if not program.header.is_injectable:
         raise InputError(
             f"the program `{program.name}` does not say how it meets text",
             hint="its header needs a prompt, an `otherwise` symbol and answers",
         )
-    return TASKS[program.name](program.header)
+    if program.header.examples is not None:
+        return read_examples(program)
+    built_in = TASKS.get(program.name)
+    return built_in(program.header) if built_in is not None else Drawn(program)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from rinject.lang import Header
+from rinject.tasks.sampler import Sampler
 
 PAIRS = (("(", ")"), ("{", "}"), ("[", "]"))
 BRACKETS = "".join(left + right for left, right in PAIRS)
@@ -15,17 +16,13 @@ SHORTEST, LONGEST = 5, 30  # brackets
 
 
 @dataclass(frozen=True)
-class ShuffleDyck:
+class ShuffleDyck(Sampler):
     """Half random strings, half correct ones, 5 to 30 brackets long."""
 
     header: Header
     """Of the program."""
     kinds: tuple[str, ...] = ("random", "correct")
     """A random string can be correct by chance."""
-
-    @property
-    def name(self) -> str:
-        return self.header.name
 
     def draw(self, kind: str, rng: Random) -> str:
         if kind == "random":

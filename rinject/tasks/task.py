@@ -19,7 +19,6 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 BUCKETS = 100
 TEST_BUCKETS = range(0, 8)
 VALIDATION_BUCKETS = range(8, 12)
-MOST_DRAWS = 10_000  # in a row without anything new: the split is used up
 
 
 class Exhausted(RinjectError):
@@ -42,19 +41,14 @@ class Task(Protocol):
     """A source of inputs for one program, and their right output values."""
 
     @property
-    def name(self) -> str:
-        """The name of the program."""
-
-    @property
     def header(self) -> Header:
-        """The header of the program: its prompt and its answers."""
+        """The header of the program: its name, its prompt and its answers."""
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of input, each of them equally frequent among the examples."""
+    def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, Any]]:
+        """The inputs of a split in random order, none twice, each with its output value.
 
-    def draw(self, kind: str, rng: Random) -> str:
-        """A random input of a kind."""
+        Raises Exhausted where there is nothing more.
+        """
 
     def output(self, text: str) -> Any:
         """The program's output value at the end of the prompt, for an input."""
@@ -62,7 +56,7 @@ class Task(Protocol):
 
 def split_of(text: str) -> Split:
     """The split an input belongs to, for ever: a stable function of its characters."""
-    bucket = _digest(text) % BUCKETS
+    bucket = digest(text) % BUCKETS
     if bucket in TEST_BUCKETS:
         return "test"
     return "validation" if bucket in VALIDATION_BUCKETS else "train"
@@ -70,9 +64,7 @@ def split_of(text: str) -> Split:
 
 def example(task: Task, text: str) -> Example:
     """An input in its prompt, with its answer."""
-    return Example(
-        text, fill_prompt(task.header, text), answer_text(task.header, task.output(text))
-    )
+    return _example(task.header, text, task.output(text))
 
 
 def fill_prompt(header: Header, text: str) -> str:
@@ -84,50 +76,57 @@ def fill_prompt(header: Header, text: str) -> str:
     return header.prompt.replace(INPUT_SLOT, text)
 
 
-def answer_text(header: Header, value: Any) -> str:
-    """How the program's header writes an output value. Raises RinjectError if it does not."""
+def answer_text(header: Header, value: Any, text: str | None = None) -> str:
+    """How the program's header writes an output value, that of an input.
+
+    Raises RinjectError if it does not.
+    """
     for rule in header.answers:
         if rule.value == value and type(rule.value) is type(value):
             return rule.text
+    given = "" if text is None else f" on the input {text!r}"
+    if value is None:
+        raise RinjectError(
+            f"the program `{header.name}` has no value at the end of the prompt{given}",
+            hint="let it have one wherever a prompt ends: give its `aggregate` a default",
+        )
     raise RinjectError(
-        f"the program `{header.name}` does not say how to write the output {value!r}",
+        f"the program `{header.name}` does not say how to write the output {value!r}{given}",
         hint=f'add a line `answer {value!r} is "…";` to its header',
     )
 
 
 def stream(task: Task, split: Split, seed: int) -> Iterator[Example]:
-    """Random examples of one split without end; no input comes twice.
+    """Random examples of one split; no input comes twice.
 
     The same task, split and seed give the same examples. Raises Exhausted once the split has
-    nothing new left.
+    nothing new left, and RinjectError for an output that the header does not write.
     """
-    rng = Random(f"{task.name}/{split}/{seed}")
-    seen: set[int] = set()
-    while True:
-        yield example(task, _fresh(task, split, rng, seen))
+    rng = Random(f"{task.header.name}/{split}/{seed}")
+    for text, value in task.cases(split, rng):
+        yield _example(task.header, text, value)
 
 
 def examples(task: Task, split: Split, n: int, seed: int) -> list[Example]:
-    """The first ``n`` examples of a stream."""
+    """The first ``n`` examples of a stream. Raises Exhausted where it has fewer."""
     return list(islice(stream(task, split, seed), n))
 
 
-def _fresh(task: Task, split: Split, rng: Random, seen: set[int]) -> str:
-    """An input not seen before. The kind is chosen once, so that rare kinds keep their share."""
-    kind = rng.choice(task.kinds)
-    for _ in range(MOST_DRAWS):
-        text = task.draw(kind, rng)
-        digest = _digest(text)
-        if split_of(text) == split and digest not in seen:
-            seen.add(digest)
-            return text
-    raise Exhausted(
-        f"the task `{task.name}` has no more {split} inputs of the kind {kind!r}"
-        f" after {len(seen)} examples",
-        hint="ask for fewer examples",
-    )
+def up_to(task: Task, split: Split, most: int, seed: int) -> list[Example]:
+    """The first ``most`` examples of a stream, or all. Raises Exhausted where it has none."""
+    found: list[Example] = []
+    try:
+        found.extend(islice(stream(task, split, seed), most))
+    except Exhausted:
+        if not found:
+            raise
+    return found
 
 
-def _digest(text: str) -> int:
+def _example(header: Header, text: str, value: Any) -> Example:
+    return Example(text, fill_prompt(header, text), answer_text(header, value, text))
+
+
+def digest(text: str) -> int:
     """64 bits, as an int: small enough to remember a million of them."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -73,11 +73,10 @@ def test_no_program(here: Path) -> None:
     assert_refused(ran, "no program named, and none was compiled here")
 
 
-def test_a_program_without_a_task(here: Path) -> None:
-    text = (here / "dyck.rasp").read_text()
-    (here / "other.rasp").write_text(text.replace("shuffle_dyck", "other"))
+def test_a_program_without_a_prompt(here: Path) -> None:
+    (here / "other.rasp").write_text("out = indices;")
     ran = run("inject", "other.rasp", where=here)
-    assert_refused(ran, "there is no task for the program `other`")
+    assert_refused(ran, "`other` does not say how it meets text", "hint: its header needs a prompt")
 
 
 def test_a_layer_that_is_not_there(injected: Path) -> None:

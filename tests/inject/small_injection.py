@@ -33,6 +33,7 @@ from rinject.inject.record import (
 )
 from rinject.lang import Header, Program, load_program
 from rinject.student import Student
+from rinject.tasks import Sampler
 from rinject.tokens import Reconciliation, reconcile
 
 SOURCE = """
@@ -77,11 +78,10 @@ def one_thread() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class SmallTask:
+class SmallTask(Sampler):
     """Strings of one kind of bracket, half of them balanced."""
 
     header: Header
-    name: str = "small_dyck"
     kinds: tuple[str, ...] = ("random", "balanced")
 
     def draw(self, kind: str, rng: Random) -> str:

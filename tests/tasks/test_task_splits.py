@@ -10,7 +10,17 @@ import pytest
 
 from rinject.errors import InputError, RinjectError
 from rinject.lang import load_program
-from rinject.tasks import SPLITS, Split, answer_text, examples, find_task, split_of, stream
+from rinject.tasks import (
+    SPLITS,
+    Exhausted,
+    Split,
+    answer_text,
+    examples,
+    find_task,
+    split_of,
+    stream,
+    up_to,
+)
 from rinject.tasks.shuffle_dyck import ShuffleDyck
 
 PROGRAM = load_program(Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp")
@@ -62,17 +72,42 @@ def test_an_output_without_an_answer_is_an_error() -> None:
         answer_text(PROGRAM.header, 1)  # 1 == True, but is written otherwise
 
 
-def test_a_program_without_a_task_is_an_error() -> None:
-    program = load_program(
-        text='program sorting { vocabulary "a"; longest 9; output r; } r = tokens;'
-    )
-    with pytest.raises(InputError, match="no task for the program `sorting`"):
-        find_task(program)
+def test_no_output_at_all_is_an_error() -> None:
+    with pytest.raises(RinjectError, match=r"has no value .* on the input '\(\)'") as caught:
+        answer_text(PROGRAM.header, None, "()")
+    assert "default" in str(caught.value.hint)
 
 
-def test_a_program_that_does_not_meet_text_is_an_error() -> None:
+def test_up_to_so_many_examples() -> None:
+    task = Pairs(PROGRAM.header)
+    found = up_to(task, "train", 40, seed=0)
+    assert 25 < len(found) < 36
+    assert found == examples(task, "train", len(found), seed=0)
+    assert up_to(task, "train", 5, seed=0) == found[:5]
+
+
+def test_none_at_all_is_an_error() -> None:
+    class One(Pairs):
+        def draw(self, kind: str, rng: Random) -> str:
+            return "()"  # belongs to the test split
+
+    task = One(PROGRAM.header)
+    assert len(up_to(task, "test", 5, seed=0)) == 1
+    with pytest.raises(Exhausted, match=r"no more train inputs .* after 0 examples") as caught:
+        up_to(task, "train", 5, seed=0)
+    assert "longer" in str(caught.value.hint)
+
+
+def test_a_stream_stays_what_it_was() -> None:
+    inputs = [example.input for example in examples(TASK, "train", 3, seed=0)]
+    assert inputs == ["()()()", "[][{}]{([{{{{}){(()})}}}]}", "[){{{){]]"]
+
+
+@pytest.mark.parametrize("name", ["shuffle_dyck", "sorting"])
+def test_a_program_that_does_not_meet_text_is_an_error(name: str) -> None:
     program = load_program(
-        text='program shuffle_dyck { vocabulary "a"; longest 9; output r; } r = tokens;'
+        text=f'program {name} {{ vocabulary "a"; longest 9; output r; }} r = tokens;'
     )
-    with pytest.raises(InputError, match="does not say how it meets text"):
+    with pytest.raises(InputError, match="does not say how it meets text") as caught:
         find_task(program)
+    assert "needs a prompt" in str(caught.value.hint)

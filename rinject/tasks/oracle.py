@@ -1,0 +1,71 @@
+"""What a program outputs at the end of its prompt, for many inputs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from rinject.graph import Graph, build_graph
+from rinject.lang import Program
+from rinject.tasks.reading import Reader
+from rinject.tasks.task import fill_prompt
+
+ROWS = 64  # inputs evaluated together, alike in length
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """A program that answers for inputs in its prompt, by exact evaluation of its graph."""
+
+    program: Program
+
+    @cached_property
+    def reader(self) -> Reader:
+        """How the program reads text."""
+        return Reader(self.program.header)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Raises InputError for a program that has no finite graph."""
+        header = self.program.header
+        return build_graph(
+            self.program.output, header.vocabulary, self.longest, causal=header.causal
+        )
+
+    @property
+    def longest(self) -> int:
+        """The most symbols of a prompt with its input."""
+        return self.program.header.longest or 1
+
+    def read(self, text: str) -> list[str]:
+        """The symbols of the prompt around an input."""
+        return self.reader.symbols(fill_prompt(self.program.header, text))
+
+    def outputs(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
+        """The output at the last of each prompt's symbols; None is no value.
+
+        Raises InputError for more symbols than the program reads.
+        """
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        found: list[Any] = [None] * len(prompts)
+        for start in range(0, len(order), ROWS):
+            places = order[start : start + ROWS]
+            for place, value in zip(places, self._last([prompts[p] for p in places]), strict=True):
+                found[place] = value
+        return found
+
+    def output(self, text: str) -> Any:
+        """The output at the end of the prompt around one input."""
+        return self.outputs([self.read(text)])[0]
+
+    def _last(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
+        node = self.graph.output_node
+        ids = self.graph.encode(prompts)  # [B, T]
+        ends = np.array([len(symbols) for symbols in prompts]) - 1  # [B]
+        last = self.graph.evaluate(ids)[node][np.arange(len(ids)), ends]  # [B]
+        values = (*node.values, None)
+        return [values[index] for index in last]
