@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from rinject.cli.console import note, print_json, progress_bar, stdout, waiting
+from rinject.cli.console import note, print_json, progress_bar, show_warnings, stdout, waiting
 from rinject.cli.memory import remember_program
 from rinject.cli.options import Json
 from rinject.errors import RinjectError
@@ -63,6 +63,7 @@ def compile(
     from rinject.compiler import compile_program
 
     program = load_program(file)
+    show_warnings(program)
     directory = output or OUTPUT / program.name
     check_target(directory, MODEL_FILE)
     begun = time.monotonic()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rinject.cli.console import note, print_json, stdout, waiting
+from rinject.cli.console import note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture, diagram_text, save_drawing
 from rinject.cli.options import Json
 from rinject.lang import load_program
@@ -47,6 +47,7 @@ def draw(
     if output is not None:
         check_picture(output)
     program = load_program(file)
+    show_warnings(program)
     with waiting(f"compiling {program.name}", quiet=json):
         diagram = _diagram(program, max_seq_len, causal)
     if json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rinject.cli.console import print_json, stdout, waiting
+from rinject.cli.console import print_json, show_warnings, stdout, waiting
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
 from rinject.cli.options import Json, Model
@@ -62,6 +62,7 @@ def inject(
 ) -> None:
     """Train a language model to carry a program's variables, and keep it as a bundle."""
     program = load_program(file or last_program())
+    show_warnings(program)
     InjectSettings.for_student(is_embedded=model == "tiny", **settings)  # before anything is loaded
 
     from rinject.student import load_student

@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from rinject import __version__
-from rinject.cli import check, compile, decode, evaluate, inject, tokens
+from rinject.cli import (
+    check,
+    compile,
+    decode,
+    draw,
+    evaluate,
+    fmt,
+    inject,
+    lsp,
+    repl,
+    run,
+    tokens,
+)
 from rinject.cli.console import show_error
 from rinject.errors import RinjectError
 
@@ -27,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (compile, tokens, inject, decode, evaluate, check):
+for module in (compile, draw, run, repl, tokens, inject, decode, evaluate, check, fmt, lsp):
     module.register(app)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from importlib import resources
 from typing import Any, cast
 
@@ -31,7 +33,23 @@ def grammar(*, concrete: bool = False) -> Lark:
         propagate_positions=not concrete,
         maybe_placeholders=not concrete,
         keep_all_tokens=concrete,
+        cache=_cache_file("concrete" if concrete else "abstract"),
     )
+
+
+def _cache_file(name: str) -> str | bool:
+    """Where the parser's tables are kept between runs: building them takes longer than a check.
+
+    Lark ignores a file made from another grammar, and one that it cannot read or write.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(base, "rinject")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return False
+    version = f"{sys.version_info.major}{sys.version_info.minor}"
+    return os.path.join(folder, f"{name}-grammar-{version}.lark")
 
 
 def parse(text: str, file: str) -> syntax.Module:

@@ -111,7 +111,13 @@ def test_damaged_memory_is_no_memory(here: Path) -> None:
     assert_refused(run("decode", "()", where=here), "no bundle named")
 
 
-@pytest.mark.parametrize("command", ["compile", "tokens", "inject", "decode", "eval", "check"])
+COMMANDS = (
+    *("compile", "tokens", "inject", "decode", "eval", "check"),
+    *("run", "repl", "fmt", "draw", "lsp"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_holds_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"Example: rinject {command}" in capsys.readouterr().out

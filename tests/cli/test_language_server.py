@@ -18,7 +18,7 @@ from rinject.cli.language_server.facts import facts_of
 from rinject.cli.language_server.hover import hover, in_short
 from rinject.cli.language_server.symbols import definition, occurrences, outline, rename
 from rinject.cli.language_server.texts import Text, utf16_units
-from rinject.cli.language_server.words import FIELDS, FUNCTIONS, SOPS, library
+from rinject.cli.language_words import FIELDS, FUNCTIONS, SOPS, library
 from rinject.errors import InputError
 from rinject.lang import SourceError, load_program
 from rinject.lang.builder import Builder

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textmate_engine import Engine
 
-from rinject.cli.language_server.words import FIELDS, FUNCTIONS, SOPS, STATEMENT_WORDS, library
+from rinject.cli.language_words import FIELDS, FUNCTIONS, SOPS, STATEMENT_WORDS, library
 from rinject.lang.parser import grammar
 
 ROOT = Path(__file__).parents[2]

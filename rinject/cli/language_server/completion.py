@@ -11,7 +11,7 @@ from lsprotocol.types import CompletionItem, CompletionItemKind
 
 from rinject.cli.language_server.documents import Document, definitions_elsewhere
 from rinject.cli.language_server.hover import in_words
-from rinject.cli.language_server.words import (
+from rinject.cli.language_words import (
     FIELDS,
     FUNCTIONS,
     SOPS,

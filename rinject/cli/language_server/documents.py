@@ -12,7 +12,7 @@ from pygls.uris import to_fs_path
 
 from rinject.cli.language_server.scopes import Scope, scopes_of
 from rinject.cli.language_server.texts import Text, Units, comment_above, utf16_units
-from rinject.cli.language_server.words import Word, described
+from rinject.cli.language_words import Word, described
 from rinject.errors import InputError
 from rinject.lang import syntax
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span

@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from rinject.cli.language_server.documents import Document
 from rinject.cli.language_server.facts import Facts
-from rinject.cli.language_server.words import FIELDS, Word, of_the_language
+from rinject.cli.language_words import FIELDS, Word, of_the_language
 from rinject.graph.build import is_named
 from rinject.lang.diagnostics import Span
 from rinject.lang.index import Definition, Use
