@@ -52,7 +52,7 @@ def _checked(path: Path, *, quiet: bool) -> dict[str, Any]:
     if estimate is not None:
         warnings += explosion_warnings(program, estimate)
     if not quiet:
-        show_diagnostics(warnings, program.sources)
+        show_diagnostics(warnings, program.sources, stdout)
         _show(path, program, estimate, problem)
     return {
         "file": str(path),
@@ -108,7 +108,7 @@ def _where(program: Program, cause: Cause) -> str:
 
 def _show_failure(error: RinjectError) -> None:
     if isinstance(error, SourceError):
-        show_diagnostics(error.diagnostics, error.sources)
+        show_diagnostics(error.diagnostics, error.sources, stdout)
     else:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         stdout.print(f"{error.message}{hint}", markup=False, soft_wrap=True)

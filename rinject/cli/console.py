@@ -43,14 +43,16 @@ def show_error(error: RinjectError) -> None:
 _STYLES = {"error": "bold red", "warning": "bold yellow"}
 
 
-def show_diagnostics(diagnostics: Iterable[Diagnostic], sources: Sources) -> None:
-    """What is wrong with, or suspicious in, a program, on stderr."""
+def show_diagnostics(
+    diagnostics: Iterable[Diagnostic], sources: Sources, console: Console = stderr
+) -> None:
+    """What is wrong with, or suspicious in, a program."""
     for diagnostic in diagnostics:
         text = Text(render(diagnostic, sources) + "\n")
         text.highlight_words([f": {diagnostic.severity}:"], _STYLES[diagnostic.severity])
         text.highlight_regex(r"(?m)^ +\| +(\^+)$", "bold red")
         text.highlight_regex(r"(?m)^(hint|note):", "bold")
-        stderr.print(text, soft_wrap=True)
+        console.print(text, soft_wrap=True)
 
 
 def show_warnings(program: Program) -> None:
