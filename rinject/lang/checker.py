@@ -27,10 +27,12 @@ from rinject.lang.index import Index, Role
 from rinject.lang.limits import DEEPEST_CALL
 from rinject.lang.lint import lint
 from rinject.lang.parser import parse
+from rinject.lang.recovery import recover
 from rinject.lang.trial import try_out
 from rinject.lang.types import TEXT
 from rinject.lang.values import (
     POISON,
+    Binding,
     Frame,
     FunctionRef,
     ListOf,
@@ -72,12 +74,13 @@ def check(
     """
     context = context or Context()
     context.sources[file] = text
-    module = parse(text, file)
+    module, lost = _tree(text, file, context)
     draft = check_header(module.header, context, default_name)
     if draft.header.vocabulary:
         context.builder.tokens_hold(TEXT)
     context.vocabulary, context.causal = draft.header.vocabulary, draft.header.causal
     checker = ProgramChecker(context, module.body, file, loader)
+    checker.forgive(lost)
     output = checker.run(module, draft)
     context.collector.raise_if_errors(_readable(context))
     sops = context.naming.finish()
@@ -95,6 +98,17 @@ def check(
         context.places,
         context.index,
     )
+
+
+def _tree(text: str, file: str, context: Context) -> tuple[syntax.Module, frozenset[str]]:
+    """What can be read of a text, and the names lost to errors of syntax, which are recorded."""
+    recovered = recover(text, file)
+    for error in recovered.errors:
+        context.collector.add(error)
+    if recovered.module is None:
+        raise SourceError(context.collector.ordered(), _readable(context))
+    context.has_gaps = bool(recovered.errors)
+    return recovered.module, recovered.lost
 
 
 def _readable(context: Context) -> Mapping[str, str]:
@@ -152,6 +166,12 @@ class ProgramChecker(ExpressionChecker):
             assert isinstance(statement, syntax.Function)
             self._language.bind(statement.name, FunctionRef(statement, self._language))
             self.library |= {statement.name.text}
+
+    def forgive(self, names: Iterable[str]) -> None:
+        """Names that statements with an error of syntax would have bound: all uses are right."""
+        for name in names:
+            self.scope.bindings[name] = Binding(POISON)
+            self._public.add(name)
 
     def run(self, module: syntax.Module, draft: Draft) -> str:
         """Checks a whole program; the public name of the output s-op, if it has one."""

@@ -38,6 +38,8 @@ class Context:
     places: dict[int, Span] = field(default_factory=dict)
     """By the id of an s-op or a selector: the expression that first made it."""
     calls: list[Frame] = field(default_factory=list)
+    has_gaps: bool = False
+    """Whether statements were left out because of their syntax."""
     steps: int = 0
     naming: Naming = field(init=False)
 

@@ -152,7 +152,7 @@ class _HeaderChecker:
             if name not in self.fields
             and (rule.needed == "always" or (rule.needed == "with text" and meets_text))
         ]
-        if missing:
+        if missing and not self.context.has_gaps:
             names = ", ".join(f"`{name}`" for name in missing)
             hint = "add " + " ".join(f"`{_FIELDS[name].example}`" for name in missing)
             message = f"the header lacks {names}"
