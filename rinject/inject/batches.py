@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rinject.errors import InputError
 from rinject.inject.randomness import generator
+from rinject.inject.rarity import rarity
 from rinject.inject.rows import Rows, encode_all
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
@@ -70,6 +71,7 @@ class Batches:
             )
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings = targets, settings
+        self._worth = self._rarity() if settings.rare else None  # [E]
         self._ahead: tuple[int, list[np.ndarray]] = (-1, [])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
@@ -94,8 +96,7 @@ class Batches:
 
     def task_rows(self, step: int) -> Rows:
         """The examples of one step; once all were seen, they come again in another order."""
-        first = step * self.settings.task_rows
-        return self.examples.take(self._examples(first, self.settings.task_rows))
+        return self.examples.take(self._chosen(step))
 
     def text_windows(self, step: int) -> np.ndarray:
         """int64 [text rows, text tokens]: windows at random places of the text."""
@@ -105,6 +106,24 @@ class Batches:
         chance = generator(self.settings.seed, "text windows", step)
         starts = chance.integers(len(self.text_ids) - length + 1, size=rows)
         return self.text_ids[starts[:, None] + np.arange(length)]
+
+    def _chosen(self, step: int) -> np.ndarray:
+        """int64 [task rows]: the examples of one step."""
+        count = self.settings.task_rows
+        chosen = self._examples(step * count, count)
+        if self._worth is not None:
+            chance = generator(self.settings.seed, "rare examples", step)
+            for_rare = chance.random(count) < self.settings.rare
+            drawn = chance.choice(len(self.examples), size=count, p=self._worth)
+            chosen = np.where(for_rare, drawn, chosen)
+        return chosen
+
+    def _rarity(self) -> np.ndarray:
+        size = STEPS_AHEAD * self.settings.task_rows
+        starts = range(0, len(self.examples), size)
+        parts = [self.examples.take(slice(start, start + size)) for start in starts]
+        values = np.concatenate([self.targets.values(part) for part in parts])  # [N, V]
+        return rarity(values, self.examples.prompt_lengths)
 
     def _examples(self, first: int, count: int) -> np.ndarray:
         """int64 [count]: which examples have the running numbers from `first` on."""
@@ -126,7 +145,8 @@ class Batches:
 
     def _block(self, block: int) -> list[np.ndarray]:
         size = self.settings.task_rows
-        rows = self.examples.take(self._examples(block * STEPS_AHEAD * size, STEPS_AHEAD * size))
+        steps = range(block * STEPS_AHEAD, (block + 1) * STEPS_AHEAD)
+        rows = self.examples.take(np.concatenate([self._chosen(step) for step in steps]))
         ends = rows.prompt_lengths.reshape(STEPS_AHEAD, size).sum(axis=1).cumsum()
         return np.split(self.targets.values(rows), ends[:-1])
 

@@ -27,7 +27,7 @@ _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
     "weight_decay", "threads", "eval_examples", "checkpoint_every", "seed",
 )  # fmt: skip
-_SHARES = ("warmup", "decay")
+_SHARES = ("warmup", "decay", "rare")
 _NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_every")
 
 
@@ -46,6 +46,9 @@ class InjectSettings:
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
+    rare: float = 0.0
+    """Share of the examples that are drawn for the rare values that they hold; the others come in a
+    random order, all of them before any comes again."""
     steps: int = 80_000
     """Number of optimizer steps."""
     task_rows: int = 12

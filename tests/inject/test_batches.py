@@ -116,6 +116,24 @@ def test_every_example_comes_once_in_each_round(batches, rows):
         assert sorted(seen) == sorted(rows.prompt_lengths)
 
 
+def test_rare_values_bring_their_examples(text, targets):
+    drawn = examples(small_injection.task(), "train", 200, 0)
+    rows = example_rows(drawn, small_injection.reconciliation())
+
+    def batches(rare: float) -> Batches:
+        return Batches(rows, text, targets, small_injection.settings(rare=rare, steps=100))
+
+    def mean_length(chosen: Batches) -> float:
+        return float(np.mean([chosen.task_rows(s).prompt_lengths.mean() for s in range(100)]))
+
+    rare = batches(0.8)
+    assert mean_length(rare) > mean_length(batches(0.0)) + 0.5
+    for step in (STEPS_AHEAD, 3):
+        batch, chosen = rare.at(step), rare.task_rows(step)
+        assert np.array_equal(batch.targets, targets.values(chosen))
+        assert torch.equal(batch.ids, batches(0.8).at(step).ids)
+
+
 def test_text_comes_on_every_nth_step_only(rows, text, targets):
     settings = small_injection.settings(kl_every=2)
     batches = Batches(rows, text, targets, settings)
