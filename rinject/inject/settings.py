@@ -168,7 +168,7 @@ TINY: dict[str, Any] = {
     "alignment": "slice",
     "balance": 1.0,
     "rare": 0.9,
-    "steps": 1800,
+    "steps": 1550,
     "text_rows": 4,
     "text_tokens": 128,
     "kl_every": 2,
@@ -183,7 +183,7 @@ TINY: dict[str, Any] = {
     "warmup": 0.02,
     "decay": 0.6,
     "examples": 20_000,
-    "eval_every": 100,
+    "eval_every": 200,
     "checkpoint_every": 0,
 }
 """What differs for the embedded student, which learns in minutes on two CPU cores."""

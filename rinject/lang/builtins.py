@@ -10,6 +10,7 @@ from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.builder import Builder
+from rinject.lang.elementwise import Constant
 from rinject.lang.limits import MAX_LENGTH
 from rinject.lang.naming import BASE_SOPS, Conflict
 from rinject.lang.types import Impossible
@@ -117,6 +118,7 @@ def _aggregate(checker: ExpressionChecker, call: syntax.Call, arguments: Sequenc
         return POISON
     if default is None:
         return checker.sop(checker.aggregated(selector, values))
+    checker.warn_of_mixture(call.span, values, Constant(default.value))
     return checker.sop(checker.context.builder.aggregate(selector, values, default.value))
 
 

@@ -118,7 +118,7 @@ def _readable(context: Context) -> Mapping[str, str]:
 
 def _too_deep(span: Span) -> Diagnostic:
     message = "the program is nested too deeply"
-    hint = "split long expressions into several variables"
+    hint = "use several variables for long expressions, functions for loops within loops"
     return Diagnostic("too-deep", message, _start(span), hint)
 
 
@@ -344,6 +344,7 @@ class ProgramChecker(ExpressionChecker):
         self._loop_depth += scope.is_module
         # Without a list the body is still checked once, so that its own mistakes are found.
         for item in [POISON] if items is None else items:
+            self.context.step(node.span)
             self.bind_targets(node.targets, item, scope)
             for statement in node.body:
                 if isinstance(statement, syntax.ReturnStatement):
@@ -454,14 +455,14 @@ class ProgramChecker(ExpressionChecker):
 def _definitions(body: Iterable[syntax.Statement]) -> Iterable[tuple[str, Span]]:
     """Every name that the top level binds; of several places the first counts."""
     found: dict[str, Span] = {}
-    for statement in body:
-        match statement:
+    waiting = list(body)[::-1]
+    while waiting:
+        match waiting.pop():
             case syntax.Assignment(targets=targets):
                 for target in targets:
                     found.setdefault(target.text, target.span)
             case syntax.Function(name=name):
                 found.setdefault(name.text, name.span)
             case syntax.Loop(body=inner):
-                for text, span in _definitions(inner):
-                    found.setdefault(text, span)
+                waiting += reversed(inner)
     return [(text, span) for text, span in found.items() if text not in PROTECTED]

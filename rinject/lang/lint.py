@@ -15,7 +15,6 @@ from rinject.lang.interpreter import NoValue, dependencies, values_of
 from rinject.lang.values import SOpRef
 
 POSITIONS = 6  # of the input on which selectors are seen to look ahead
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
 
 
 def lint(
@@ -183,13 +182,19 @@ def _precedence(context: Context, node: syntax.Expression, lines: Sequence[str])
     other = None
     match node:
         case syntax.Unary(_, operator, syntax.Binary() as inner):
-            if inner.operator in _COMPARISONS | {"^"} and not _enclosed(inner, lines):
+            if (operator == "not" or inner.operator == "^") and not _enclosed(inner, lines):
                 other = f"({operator} …) {inner.operator} …"
         case syntax.Binary(_, left, operator, right):
             other = _right_first(operator, right, lines) or _left_last(left, operator, lines)
         case syntax.Conditional(_, _, _, syntax.Conditional() as last):
             if not _enclosed(last, lines):
                 other = "(… if … else …) if … else …"
+        case syntax.Conditional(_, _, _, syntax.Binary(_, _, "in", _) as last):
+            if not _enclosed(last, lines):
+                other = "(… if … else …) in …"
+        case syntax.Conditional(_, syntax.Binary(_, _, "in", _) as first):
+            if not _enclosed(first, lines):
+                other = "… in (… if … else …)"
     if other is not None:
         context.warn(
             "precedence",
@@ -212,7 +217,9 @@ def _right_first(operator: str, right: syntax.Expression, lines: Sequence[str]) 
 def _left_last(left: syntax.Expression, operator: str, lines: Sequence[str]) -> str | None:
     if not isinstance(left, syntax.Binary) or _enclosed(left, lines):
         return None
-    return f"… % (… {operator} …)" if left.operator == "%" and operator in ("*", "/") else None
+    if left.operator == "%" and operator in ("*", "/"):
+        return f"… % (… {operator} …)"
+    return f"… in (… {operator} …)" if left.operator == "in" and operator in ("and", "or") else None
 
 
 def _enclosed(node: syntax.Expression, lines: Sequence[str]) -> bool:

@@ -29,7 +29,6 @@ _FOREIGN_CHARACTERS = {
     "~": "write `not`",
     ".": "there are no attributes; numbers need a digit before the point",
     ":": "a block stands in braces: `for x in xs { ... }`",
-    "@": "there are no decorators",
     "“": 'use straight quotes: "',
     "”": 'use straight quotes: "',
 }
@@ -198,6 +197,9 @@ def _reserved_word(
             place,
             "move its fields there; `program` cannot be the name of a variable",
         )
+    if token == "not" and "NAME" in expected:
+        hint = "put it in parentheses: `a == (not b)`"
+        return Diagnostic("misplaced-not", "`not` cannot follow this operator", place, hint)
     if token in KEYWORDS and "NAME" in expected:
         message = f"`{token}` is a reserved word, not a name"
         return Diagnostic("reserved-word", message, place, f"choose another name than `{token}`")

@@ -50,7 +50,9 @@ def try_out(
         return
     # The input that gets furthest says most: on the others something earlier already failed.
     tokens, failure = max(failed, key=lambda pair: pair[1].done)
-    report = context.report if len(failed) == len(inputs) else context.warn
+    # Without a header nobody says what is read: a look-up may know other tokens than these.
+    is_certain = context.vocabulary or not isinstance(failure.reason, LookupError)
+    report = context.report if is_certain and len(failed) == len(inputs) else context.warn
     span = _place(failure.expr, exprs, context.places)
     if span is not None:
         _report(report, span, tokens, failure)

@@ -61,7 +61,14 @@ def test_one_mistake_in_a_loop_is_reported_once() -> None:
     assert len(caught.value.diagnostics) == 1
 
 
-@pytest.mark.parametrize("source", ["x = " + "-" * 30_000 + "indices;", "x = " + "(" * 5000 + ";"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = " + "-" * 30_000 + "indices;",
+        "x = " + "(" * 5000 + ";",
+        "for i in [1] { " * 3000 + "x = oops;" + "}" * 3000,
+    ],
+)
 def test_deep_nesting_is_answered(source: str) -> None:
     with pytest.raises(SourceError):
         load_program(text=source)
