@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.builder import Builder
-from rinject.lang.elementwise import Constant
 from rinject.lang.limits import MAX_LENGTH
 from rinject.lang.naming import BASE_SOPS, Conflict
-from rinject.lang.types import Impossible
+from rinject.lang.types import NUMBERS, TEXT, Impossible, types_of
 from rinject.lang.values import (
     POISON,
     Binding,
@@ -118,8 +117,22 @@ def _aggregate(checker: ExpressionChecker, call: syntax.Call, arguments: Sequenc
         return POISON
     if default is None:
         return checker.sop(checker.aggregated(selector, values))
-    checker.warn_of_mixture(call.span, values, Constant(default.value))
+    _warn_of_mixture(checker, call, values, default.value)
     return checker.sop(checker.context.builder.aggregate(selector, values, default.value))
+
+
+def _warn_of_mixture(
+    checker: ExpressionChecker, call: syntax.Call, values: rasp.SOp, default: Any
+) -> None:
+    """A default of another kind than the values; `a if c else b` may mix kinds on purpose."""
+    kinds = checker.context.builder.types(values), types_of([default])
+    if TEXT in kinds and any(kind and kind <= NUMBERS for kind in kinds):
+        checker.context.warn(
+            "mixed-types",
+            call.span,
+            "this holds strings at some positions and numbers at others",
+            "give a default of the same kind; the original RASP refuses such a sequence",
+        )
 
 
 def _selector_width(

@@ -21,7 +21,7 @@ from rinject.lang.elementwise import (
 )
 from rinject.lang.index import Role
 from rinject.lang.limits import ITEMS_PER_STEP, MAX_BITS, MAX_INPUT, MAX_LENGTH
-from rinject.lang.types import NUMBERS, TEXT, Impossible, Types, types_of
+from rinject.lang.types import NUMBERS, Impossible
 from rinject.lang.values import (
     POISON,
     BuiltinRef,
@@ -222,22 +222,6 @@ class ExpressionChecker:
             return self.sop(make())
         except Impossible as problem:
             return self.impossible(node.span, operator, problem)
-
-    def warn_of_mixture(self, span: Span, first: Operand, second: Operand) -> None:
-        """Warns of an s-op that takes strings from one operand and numbers from the other."""
-        kinds = [self._types(first), self._types(second)]
-        if any(one == TEXT for one in kinds) and any(one and one <= NUMBERS for one in kinds):
-            self.context.warn(
-                "mixed-types",
-                span,
-                "this holds strings at some positions and numbers at others",
-                "give both the same kind; the original RASP refuses such a sequence",
-            )
-
-    def _types(self, operand: Operand) -> Types:
-        if isinstance(operand, Constant):
-            return types_of([operand.value])
-        return self.context.builder.types(operand)
 
     def impossible(self, span: Span, operator: str, problem: Impossible) -> Poison:
         """Reports an operator that has no result for what it is applied to."""

@@ -179,7 +179,6 @@ def conditional(checker: ExpressionChecker, node: syntax.Conditional, scope: Sco
     test, then, otherwise = operands
     if test is None or then is None or otherwise is None:
         return POISON
-    checker.warn_of_mixture(node.span, then, otherwise)
     return checker.attempted(
         node, "if", lambda: checker.context.builder.conditional(test, then, otherwise)
     )
