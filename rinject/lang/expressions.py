@@ -40,6 +40,7 @@ from rinject.lang.values import (
 )
 
 _FAILURES = (ArithmeticError, TypeError, ValueError)
+_SESSION_HINT = "the value of the last expression has this name in the interactive session only"
 _TYPE_HINTS = {
     "+": "numbers add, strings join; `tokens_int` reads tokens as numbers",
     "<": "compare values of one kind; `tokens_int` reads tokens as numbers",
@@ -141,7 +142,7 @@ class ExpressionChecker:
             "unknown-name",
             node.span,
             f"unknown name `{node.text}`",
-            did_you_mean(node.text, scope.visible()),
+            _SESSION_HINT if node.text == "out" else did_you_mean(node.text, scope.visible()),
         )
 
     def _literal(self, node: syntax.Literal, scope: Scope) -> Value:

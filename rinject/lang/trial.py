@@ -21,7 +21,7 @@ LONGEST_TRIAL = 8
 RANDOM_TRIALS = 3
 MOST_MENTIONED = 20
 LARGEST_TRIAL = 4_000  # s-ops and selectors; larger programs are not tried
-TRIED_NODES = 8_000  # in all: the larger a program, the fewer inputs
+TRIED_NODES = 1_500  # in all: the larger a program, the fewer inputs
 # A program without a header may read letters, digits or numbers: it is fine if it can read any.
 _INPUTS_WITHOUT_HEADER: tuple[Sequence[Any], ...] = (
     "hello",
@@ -42,7 +42,7 @@ def try_out(
     exprs = list(islice(dependencies(list(sops.values())), LARGEST_TRIAL + 1))
     if not exprs or len(exprs) > LARGEST_TRIAL:
         return
-    most = max(2, TRIED_NODES // len(exprs))
+    most = max(3, TRIED_NODES // len(exprs))
     inputs = list(islice(_inputs(context.vocabulary, longest, strings), most))
     failures = [(tokens, _failure(exprs, tokens, context.causal)) for tokens in inputs]
     failed = [(tokens, found) for tokens, found in failures if found is not None]
