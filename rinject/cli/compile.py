@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rinject.cli.console import note, print_json, progress_bar, show_warnings, stdout, waiting
 from rinject.cli.memory import remember_program
-from rinject.cli.options import Json
+from rinject.cli.options import Causal, Json, MaxSeqLen
 from rinject.errors import RinjectError
 from rinject.lang import load_program
 from rinject.placing import check_target
@@ -34,18 +34,8 @@ def compile(
         Literal["native", "tracr"],
         typer.Option(help="The compiler: rinject's own, or the tracr package's for reference."),
     ] = "native",
-    max_seq_len: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most tokens of an input.", show_default="the header's `longest`"),
-    ] = None,
-    causal: Annotated[
-        bool | None,
-        typer.Option(
-            "--causal/--full",
-            help="Whether a position sees only what came before it, or all.",
-            show_default="the header's `attention`",
-        ),
-    ] = None,
+    max_seq_len: MaxSeqLen = None,
+    causal: Causal = None,
     verify: Annotated[
         bool,
         typer.Option(help="Compare the model with tracr's interpreter on short and random inputs."),

@@ -9,7 +9,7 @@ import typer
 
 from rinject.cli.console import note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture, diagram_text, save_drawing
-from rinject.cli.options import Json
+from rinject.cli.options import Causal, Json, MaxSeqLen
 from rinject.lang import load_program
 
 if TYPE_CHECKING:
@@ -29,18 +29,8 @@ def draw(
             "--output", "-o", help="A picture: .svg, .png or .pdf.", show_default="text, shown here"
         ),
     ] = None,
-    max_seq_len: Annotated[
-        int | None,
-        typer.Option(min=1, help="Most tokens of an input.", show_default="the header's `longest`"),
-    ] = None,
-    causal: Annotated[
-        bool | None,
-        typer.Option(
-            "--causal/--full",
-            help="Whether a position sees only what came before it, or all.",
-            show_default="the header's `attention`",
-        ),
-    ] = None,
+    max_seq_len: MaxSeqLen = None,
+    causal: Causal = None,
     json: Json = False,
 ) -> None:
     """Draw which layer computes what: attention and MLP, what they read, and how wide it is."""

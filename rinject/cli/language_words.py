@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rinject.cli.language_server.texts import Text, comment_above
 from rinject.lang import syntax
-from rinject.lang.files import LIBRARY, read_source
+from rinject.lang.files import LIBRARY, library_source
 from rinject.lang.parser import parse
 from rinject.lang.syntax_errors import KEYWORDS
 
@@ -109,7 +109,7 @@ FIELDS = _by_name(
 @functools.cache
 def library() -> Mapping[str, Word]:
     """The functions that are written in the language."""
-    text = Text(read_source(LIBRARY))
+    text = Text(library_source())
     body = parse(text.source, str(LIBRARY)).body
     return _by_name(*(_library_word(one, text) for one in body if isinstance(one, syntax.Function)))
 

@@ -14,6 +14,18 @@ BundleOption = Annotated[
         "--bundle", "-b", help="The bundle's directory.", show_default="the one made last here"
     ),
 ]
+MaxSeqLen = Annotated[
+    int | None,
+    typer.Option(min=1, help="Most tokens of an input.", show_default="the header's `longest`"),
+]
+Causal = Annotated[
+    bool | None,
+    typer.Option(
+        "--causal/--full",
+        help="Whether a position sees only what came before it, or all.",
+        show_default="the header's `attention`",
+    ),
+]
 Model = Annotated[
     str,
     typer.Option(

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rinject.cli.blocks import Cell, print_blocks
 from rinject.cli.console import note, print_json, show_warnings, stdout
-from rinject.cli.options import Json
+from rinject.cli.options import Causal, Json
 from rinject.cli.shown_values import items, matrix, quoted, token_label
 from rinject.errors import InputError
 from rinject.lang import Program, interpret_many, load_program
@@ -45,14 +45,7 @@ def run(
         list[str] | None,
         typer.Option("--only", help="A variable or a selector to show; may be repeated."),
     ] = None,
-    causal: Annotated[
-        bool | None,
-        typer.Option(
-            "--causal/--full",
-            help="Whether a position sees only what came before it, or all.",
-            show_default="the header's `attention`",
-        ),
-    ] = None,
+    causal: Causal = None,
     json_input: Annotated[
         bool, typer.Option("--json-input", help="Read every input as a JSON list.")
     ] = False,

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rinject.lang.elementwise import (
+    FAILURES,
     Binary,
     Conditional,
     KeptOr,
@@ -23,8 +24,6 @@ from rinject.lang.elementwise import (
     Unary,
 )
 
-FAILURES = (ArithmeticError, TypeError, ValueError, LookupError)
-"""What a function raises where it has no value."""
 _EXACT = 2**53  # below, a float holds every integer
 _COMPARE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "==": np.equal,

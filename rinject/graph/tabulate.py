@@ -8,11 +8,11 @@ from itertools import product
 import numpy as np
 from tracr.rasp import rasp
 
-from rinject.graph.lanes import FAILURES, Lane, NotAnArray, compare, evaluate, lane_of, numbered
+from rinject.graph.lanes import Lane, NotAnArray, compare, evaluate, lane_of, numbered
 from rinject.graph.means import is_number
 from rinject.graph.nodes import Value
 from rinject.graph.tables import NONE
-from rinject.lang.elementwise import COMPARISONS, Always, Compare, Elementwise
+from rinject.lang.elementwise import COMPARISONS, FAILURES, Always, Compare, Elementwise
 
 WORTH = 500
 """For fewer combinations, arrays are not worth it."""

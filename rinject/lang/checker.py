@@ -21,7 +21,7 @@ from rinject.lang.builtins import PROTECTED, language_scope
 from rinject.lang.context import Context, ProgramTooLarge
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span, did_you_mean
 from rinject.lang.expressions import ExpressionChecker
-from rinject.lang.files import LIBRARY, Loader, read_source
+from rinject.lang.files import LIBRARY, Loader, library_source
 from rinject.lang.header import Draft, Header, check_header
 from rinject.lang.index import Index, Role
 from rinject.lang.limits import DEEPEST_CALL
@@ -113,7 +113,7 @@ def _tree(text: str, file: str, context: Context) -> tuple[syntax.Module, frozen
 
 def _readable(context: Context) -> Mapping[str, str]:
     """Every file that a diagnostic may point into: what was read, and the library."""
-    return {**context.sources, str(LIBRARY): read_source(LIBRARY)}
+    return {**context.sources, str(LIBRARY): library_source()}
 
 
 def _too_deep(span: Span) -> Diagnostic:
@@ -139,7 +139,7 @@ def room_to_nest() -> Iterator[None]:
 
 @functools.cache
 def _library() -> syntax.Module:
-    return parse(read_source(LIBRARY), str(LIBRARY))
+    return parse(library_source(), str(LIBRARY))
 
 
 class ProgramChecker(ExpressionChecker):

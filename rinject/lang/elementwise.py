@@ -15,6 +15,8 @@ from typing import Any
 from rinject.lang.limits import MAX_BITS, MAX_LENGTH
 
 Run = Callable[..., Any]
+FAILURES = (ArithmeticError, LookupError, TypeError, ValueError)
+"""What a function raises where it has no value."""
 
 
 def _add(x: Any, y: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import posixpath
 from collections.abc import Mapping
@@ -36,6 +37,12 @@ def read_source(path: Path) -> str:
         raise InputError(
             f"{path} is not text in UTF-8 (byte {error.start})", hint="is it a .rasp file?"
         ) from None
+
+
+@functools.cache
+def library_source() -> str:
+    """The text of the library, read once."""
+    return read_source(LIBRARY)
 
 
 def check_size(size: int, name: str) -> None:

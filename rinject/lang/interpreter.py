@@ -8,8 +8,7 @@ from typing import Any
 from tracr.rasp import causal_eval, rasp
 
 from rinject.errors import InputError
-
-_FAILURES = (ArithmeticError, LookupError, TypeError, ValueError)
+from rinject.lang.elementwise import FAILURES
 
 
 class _Memory(rasp.DefaultRASPEvaluator):  # type: ignore[misc]
@@ -81,7 +80,7 @@ def values_of(
     for done, expr in enumerate(dependencies(exprs)):
         try:
             evaluator.evaluate(expr, tokens)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise NoValue(expr, _in_words(expr, error), done) from None
     return [list(evaluator.evaluate(expr, tokens)) for expr in exprs]
 

@@ -9,6 +9,7 @@ from tracr.rasp import rasp
 
 from rinject.lang import syntax
 from rinject.lang.context import Context
+from rinject.lang.elementwise import FAILURES
 from rinject.lang.header import Draft
 from rinject.lang.index import Definition
 from rinject.lang.interpreter import NoValue, dependencies, values_of
@@ -168,7 +169,7 @@ def _quietly(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def run(token: Any) -> Any:
         try:
             return function(token)
-        except (ArithmeticError, LookupError, TypeError, ValueError):
+        except FAILURES:
             return None
 
     return run

@@ -17,7 +17,7 @@ from rinject.lang import syntax
 from rinject.lang.checker import ProgramChecker, room_to_nest
 from rinject.lang.context import Context, ProgramTooLarge
 from rinject.lang.diagnostics import Collector, Diagnostic, SourceError, Span
-from rinject.lang.files import LIBRARY, FolderLoader, KeptLoader, read_source
+from rinject.lang.files import LIBRARY, FolderLoader, KeptLoader, library_source
 from rinject.lang.naming import BASE_SOPS, Naming
 from rinject.lang.parser import grammar, parse
 from rinject.lang.values import POISON, BuiltinRef, Poison, SelectorRef, SOpRef, Value, as_python
@@ -79,7 +79,7 @@ class Session:
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` is where `load` looks; None allows no loading."""
         self._folder = folder
-        self._context = Context(sources={str(LIBRARY): read_source(LIBRARY)})
+        self._context = Context(sources={str(LIBRARY): library_source()})
         self._checker = self._new_checker(folder)
         self._scope = self._checker.scope
         self._labelled: list[rasp.SOp] = []

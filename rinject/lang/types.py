@@ -13,6 +13,7 @@ from itertools import product
 from typing import Any
 
 from rinject.lang.elementwise import (
+    FAILURES,
     Binary,
     Conditional,
     Constant,
@@ -75,7 +76,7 @@ def result_types(function: Callable[..., Any], operands: Sequence[Types | Consta
     for values in product(*(tuple(_samples(operand)) for operand in operands)):
         try:
             result = function(*values)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except FAILURES as error:
             if problem is None or isinstance(problem, TypeError):
                 problem = error
         else:

@@ -16,7 +16,7 @@ from rinject.cli.language_words import Word, described
 from rinject.errors import InputError
 from rinject.lang import syntax
 from rinject.lang.diagnostics import Diagnostic, SourceError, Span
-from rinject.lang.files import LIBRARY, read_source
+from rinject.lang.files import LIBRARY, library_source
 from rinject.lang.index import Definition, Index, Use
 from rinject.lang.parser import parse
 from rinject.lang.program import Analysis, analyse
@@ -71,7 +71,7 @@ class Document:
         """The text of a file that spans name."""
         if file == self.file:
             return self.text
-        known = read_source(LIBRARY) if file == str(LIBRARY) else self.understood.sources[file]
+        known = library_source() if file == str(LIBRARY) else self.understood.sources[file]
         return self.text.other(known)
 
     def comment(self, place: Span) -> str:
