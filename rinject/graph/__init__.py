@@ -2,7 +2,7 @@
 
 from rinject.graph.build import build_graph
 from rinject.graph.graph import Graph, Variable
-from rinject.graph.nodes import Aggregate, Elementwise, Indices, Node, Selector, Tokens, Width
+from rinject.graph.nodes import Aggregate, Elementwise, Indices, Node, Part, Selector, Tokens, Width
 from rinject.graph.tables import Table
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Graph",
     "Indices",
     "Node",
+    "Part",
     "Selector",
     "Table",
     "Tokens",

@@ -43,15 +43,25 @@ def bound(expr: rasp.RASPExpr, children: Sequence[Size], longest: int) -> Size:
         case rasp.Select():
             keys, queries = (child.domain[0] for child in children)
             return Size((keys, queries), (), _product(keys + 1, queries + 1))
-        case rasp.SelectorAnd() | rasp.SelectorOr():
-            keys, queries = (
-                _product(first + 1, second + 1)
-                for first, second in zip(children[0].domain, children[1].domain, strict=True)
-            )
-            return Size((keys, queries), (keys, queries), _product(keys + 1, queries + 1))
+        case rasp.SelectorAnd():
+            return Size(_pairs(children), (), 0)
+        case rasp.SelectorOr():
+            return _joined(*_pairs(children))
         case rasp.SelectorNot():
-            return Size(children[0].domain, (), 0)
+            is_single = isinstance(expr.inner, rasp.Select)
+            return Size(children[0].domain, (), 0) if is_single else _joined(*children[0].domain)
     return _sop(longest + 1)  # a width
+
+
+def _pairs(children: Sequence[Size]) -> tuple[int, int]:
+    """Pairs of keys and pairs of queries of two selectors."""
+    (keys, queries), (more_keys, more_queries) = (child.domain for child in children)
+    return _product(keys + 1, more_keys + 1), _product(queries + 1, more_queries + 1)
+
+
+def _joined(keys: int, queries: int) -> Size:
+    """One table over all keys and queries, which need a variable each."""
+    return Size((keys, queries), (keys, queries), _product(keys + 1, queries + 1))
 
 
 def _sop(values: int, cells: int = 0) -> Size:

@@ -12,6 +12,7 @@ import numpy as np
 from tracr.rasp import rasp
 
 from rinject.errors import InputError
+from rinject.graph.formulas import formula
 from rinject.graph.graph import Graph
 from rinject.graph.limits import Budget
 from rinject.graph.means import is_number, mean_values
@@ -19,14 +20,19 @@ from rinject.graph.nodes import (
     Aggregate,
     Elementwise,
     Indices,
+    Joint,
     Node,
+    Part,
     Selector,
     Tokens,
     Value,
     Width,
+    is_constant,
+    may_be_missing,
 )
 from rinject.graph.tables import NONE, Table
 from rinject.graph.tabulate import places, selection, tabulate, value_set
+from rinject.graph.uniqueness import is_unique, selects_one
 from rinject.lang.interpreter import dependencies
 
 
@@ -63,8 +69,15 @@ class Builder:
         self.vocab, self.longest, self.causal = tuple(dict.fromkeys(vocab)), longest, causal
         self.budget = budget or Budget()
         self.nodes: list[Node] = []
+        self.optional: set[Node] = set()
+        """The nodes that may have no value somewhere."""
         self.built: dict[int, Any] = {}
         """The node or selector of each expression, by its id."""
+        self._unique: set[Node] = set()
+        self._held: dict[Node, tuple[Node, ...]] = {}  # what a joint node is made of
+        self._joints: dict[tuple[Node, ...], Node] = {}
+        self._places: dict[tuple[Node, Node], np.ndarray] = {}  # of sources in joint nodes
+        self._formulas: dict[int, str] = {}
         self._kept: list[rasp.RASPExpr] = []  # an id is only good while its object lives
         self._reserved = {str(expr.name) for expr in exprs if is_named(expr)}
         self._taken: set[str] = set()
@@ -87,6 +100,10 @@ class Builder:
         self._kept.append(expr)
         if isinstance(node, Node):
             self.nodes.append(node)
+            if may_be_missing(node, self.optional):
+                self.optional.add(node)
+            if is_unique(node, self._unique, causal=self.causal):
+                self._unique.add(node)
 
     def label(self, expr: rasp.RASPExpr) -> tuple[str, bool]:
         """The author's name, or else kind and number; a name used twice is numbered too."""
@@ -117,7 +134,7 @@ class Builder:
                 "`length` looks ahead: a causal model cannot know how much is still to come",
                 hint="compile with causal=False, or count with selector_width(full_s)",
             )
-        return Width(*self._head(expr, self._counts()), self._everything())
+        return Width(*self._head(expr, self._counts()), Selector((), "full_s"))
 
     def full(self, expr: rasp.Full) -> Node:
         values = () if expr.fill is None else (expr.fill,)
@@ -140,7 +157,7 @@ class Builder:
     def aggregate(self, expr: rasp.Aggregate) -> Node:
         selector: Selector = self.built[id(expr.selector)]
         operand: Node = self.built[id(expr.sop)]
-        single = _selects_one(selector) or not any(map(is_number, operand.values))
+        single = selects_one(selector, self._unique) or not any(map(is_number, operand.values))
         means, alone = (operand.values,) * 2 if single else self._means(operand, expr)
         default = () if expr.default is None else (expr.default,)
         values = value_set([*means, *default])
@@ -167,55 +184,111 @@ class Builder:
         self.budget.table(expr, (len(keys.values) + 1) * (len(queries.values) + 1))
         pay = partial(self.budget.loop, expr)
         table = selection(expr.predicate, keys.values, queries.values, pay)
-        return Selector(keys, queries, table)
+        self._hide_none(table, (keys, queries))
+        return Selector(() if table.all() else (Part(keys, queries, table),), self._formula(expr))
 
     def selector_not(self, expr: rasp.SelectorNot) -> Selector:
+        """One table over all variables of the selector."""
         inner: Selector = self.built[id(expr.inner)]
-        return Selector(inner.keys, inner.queries, ~inner.table)
+        return self._one_part(expr, [inner], lambda tables: ~tables[0])
 
     def selector_and(self, expr: rasp.SelectorAnd) -> Selector:
-        return self._combine(expr, np.logical_and)
+        """The parts of both; those of the same two variables become one."""
+        found: dict[tuple[Node, Node], np.ndarray] = {}
+        for child in (expr.fst, expr.snd):
+            for part in self.built[id(child)].parts:
+                pair = part.keys, part.queries
+                found[pair] = part.table & found[pair] if pair in found else part.table
+        parts = tuple(Part(*pair, table) for pair, table in found.items())
+        return Selector(parts, self._formula(expr))
 
     def selector_or(self, expr: rasp.SelectorOr) -> Selector:
-        return self._combine(expr, np.logical_or)
+        """One table over all variables of either side."""
+        sides = [self.built[id(expr.fst)], self.built[id(expr.snd)]]
+        return self._one_part(expr, sides, lambda tables: tables[0] | tables[1])
 
-    def _combine(
-        self, expr: Any, combine: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    def _one_part(
+        self,
+        expr: rasp.Selector,
+        selectors: Sequence[Selector],
+        combine: Callable[[list[np.ndarray]], np.ndarray],
     ) -> Selector:
-        """Both selectors over pairs of keys and pairs of queries, then combined entry by entry."""
-        fst, snd = self.built[id(expr.fst)], self.built[id(expr.snd)]
-        keys, key_pairs = self._pair(expr, fst.keys, snd.keys)
-        queries, query_pairs = self._pair(expr, fst.queries, snd.queries)
-        self.budget.table(expr, len(key_pairs) * len(query_pairs))
-        first = fst.table[np.ix_(key_pairs[:, 0], query_pairs[:, 0])]
-        second = snd.table[np.ix_(key_pairs[:, 1], query_pairs[:, 1])]
-        return Selector(keys, queries, combine(first, second))
+        """Selectors over the same joint variables, combined entry by entry."""
+        parts = [part for selector in selectors for part in selector.parts]
+        keys = self._joint(expr, [part.keys for part in parts])
+        queries = self._joint(expr, [part.queries for part in parts])
+        shape = len(keys.values) + 1, len(queries.values) + 1
+        if len(parts) > 1:
+            self.budget.table(expr, math.prod(shape))
+        tables = [np.ones(shape, dtype=bool) for _ in selectors]
+        for table, selector in zip(tables, selectors, strict=True):
+            for part in selector.parts:
+                table &= self._spread(part, keys, queries)
+        part = Part(keys, queries, combine(tables))
+        return Selector(() if part.table.all() else (part,), self._formula(expr))
 
-    def _pair(self, expr: Any, first: Node, second: Node) -> tuple[Node, np.ndarray]:
-        """A node that holds two, and for each of its values (None last) the indices of the two."""
-        sizes = len(first.values) + 1, len(second.values) + 1
-        if first is second:
-            return first, np.stack([np.arange(sizes[0])] * 2, axis=1)
-        if not first.inputs and isinstance(first, Elementwise):
-            return second, np.array([(0, i) for i in range(sizes[1])])
-        if not second.inputs and isinstance(second, Elementwise):
-            return first, np.array([(i, 0) for i in range(sizes[0])])
-        self.budget.table(expr, sizes[0] * sizes[1])
-        self.budget.loop(expr, sizes[0] * sizes[1])
-        pairs = np.indices(sizes).reshape(2, -1).T
-        # Here None is a value like any other: a pair always has a value itself.
-        values = tuple(product((*first.values, None), (*second.values, None)))
-        table = Table.of(np.arange(len(pairs)).reshape(sizes))
+    def _spread(self, part: Part, keys: Node, queries: Node) -> np.ndarray:
+        """The table of a part over the values of joint nodes that hold its variables."""
+        rows, columns = self._within(keys, part.keys), self._within(queries, part.queries)
+        return part.table[np.ix_(rows, columns)]
+
+    def _joint(self, expr: rasp.Selector, nodes: Sequence[Node]) -> Node:
+        """A node that holds all of `nodes`: one of them, or one made for it."""
+        sources = tuple(
+            dict.fromkeys(
+                source
+                for node in nodes
+                for source in self._held.get(node, (node,))
+                if not is_constant(source)
+            )
+        )
+        if len(sources) < 2:
+            return sources[0] if sources else nodes[0] if nodes else self._everywhere()
+        if sources not in self._joints:
+            self._joints[sources] = self._new_joint(expr, sources)
+        return self._joints[sources]
+
+    def _new_joint(self, expr: rasp.Selector, sources: tuple[Node, ...]) -> Node:
+        """All combinations of values; None is one of them only where it can occur."""
+        sets = [(*s.values, None) if s in self.optional else s.values for s in sources]
+        size = math.prod(map(len, sets))
+        self.budget.table(expr, size)
+        self.budget.loop(expr, size)
+        dense = np.full([len(source.values) + 1 for source in sources], NONE)
+        dense[tuple(slice(len(values)) for values in sets)] = np.arange(size).reshape(
+            [len(values) for values in sets]
+        )
         name = self._numbered("pair")
         self._taken.add(name)
-        node = Elementwise(name, values, False, (first, second), table)
+        words = f"({', '.join(source.name for source in sources)})"
+        self._hide_none(dense, sources)
+        node = Joint(name, tuple(product(*sets)), False, words, sources, Table.of(dense))
         self.nodes.append(node)
-        return node, np.concatenate([pairs, pairs[-1:]])
+        if self._unique.intersection(sources):
+            self._unique.add(node)
+        self._held[node] = sources
+        places = np.indices([len(values) for values in sets]).reshape(len(sources), size)
+        for source, place in zip(sources, places, strict=True):
+            self._places[node, source] = np.append(place, NONE)  # None comes last in any case
+        return node
 
-    def _everything(self) -> Selector:
-        ones = Elementwise("everywhere", (True,), False, (), Table((), np.array(0)))
-        self.nodes.append(ones)
-        return Selector(ones, ones, np.ones((2, 2), dtype=bool))
+    def _within(self, joint: Node, node: Node) -> np.ndarray:
+        """For each value of a joint node (None last), the index of a node's that it holds."""
+        if joint is node:
+            return np.append(np.arange(len(node.values)), NONE)
+        if is_constant(node):
+            return np.full(len(joint.values) + 1, 0 if node.values else NONE)
+        if node not in self._held:
+            return self._places[joint, node]
+        columns = tuple(self._within(joint, source) for source in self._held[node])
+        assert isinstance(node, Elementwise)
+        return node.table(*columns)
+
+    def _everywhere(self) -> Node:
+        """A constant, for a selector that reads nothing."""
+        node = Elementwise("everywhere", (True,), False, "True", (), Table((), np.array(0)))
+        self.nodes.append(node)
+        return node
 
     # --- shared ---
 
@@ -228,12 +301,31 @@ class Builder:
         values, inside = tabulate(function, [argument.values for argument in arguments], pay)
         dense = np.full(shape, NONE)
         dense[tuple(slice(0, -1) for _ in arguments)] = inside
-        return Elementwise(*self._head(expr, values), tuple(arguments), Table.of(dense))
+        self._hide_none(dense, arguments)
+        table, used = Table.of(dense).without_idle()
+        return Elementwise(*self._head(expr, values), tuple(arguments[i] for i in used), table)
 
-    def _head(self, expr: rasp.SOp, values: tuple[Value, ...]) -> tuple[str, tuple[Any, ...], bool]:
+    def _hide_none(self, dense: np.ndarray, arguments: Sequence[Node]) -> None:
+        """Where an argument always has a value, let None mean the first one: a smaller table."""
+        for axis, argument in enumerate(arguments):
+            if argument.values and argument not in self.optional:
+                view = dense.swapaxes(0, axis)
+                view[-1] = view[0]
+
+    def _head(
+        self, expr: rasp.SOp, values: tuple[Value, ...]
+    ) -> tuple[str, tuple[Any, ...], bool, str]:
         name, named = self.label(expr)
         self._taken.add(name)
-        return name, values, named
+        return name, values, named, self._formula(expr)
+
+    def _formula(self, expr: rasp.RASPExpr) -> str:
+        words = [
+            str(child.name) if is_named(child) else self._formulas[id(child)]
+            for child in expr.children
+        ]
+        text = self._formulas[id(expr)] = formula(expr, words)
+        return text
 
     def _counts(self) -> tuple[int, ...]:
         return tuple(range(self.longest + 1))
@@ -259,8 +351,3 @@ _BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
 def is_named(expr: rasp.RASPExpr) -> bool:
     base = isinstance(expr, rasp.TokensType | rasp.IndicesType)
     return base or expr.name != rasp.default_name(expr)
-
-
-def _selects_one(selector: Selector) -> bool:
-    """Whether no query can select two positions: the keys are positions, one for each query."""
-    return isinstance(selector.keys, Indices) and bool((selector.table.sum(axis=0) <= 1).all())

@@ -6,6 +6,7 @@ is left out, together with all that is made of it, and only bounded.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,14 @@ def _kind(expr: rasp.RASPExpr) -> str:
     return str(expr.name).replace("_", " ")
 
 
+def domain_of(selector: Selector) -> tuple[int, int]:
+    """Combinations of values of all keys, and of all queries; at most MANY."""
+    keys = {part.keys for part in selector.parts}
+    queries = {part.queries for part in selector.parts}
+    few, many = (math.prod(len(node.values) + 1 for node in side) for side in (keys, queries))
+    return min(MANY, few - 1), min(MANY, many - 1)
+
+
 class _Survey:
     """Builds what the budget allows and takes all sizes; expressions come children first."""
 
@@ -160,8 +169,7 @@ class _Survey:
 
     def _measure(self, expr: rasp.RASPExpr, nodes: Sequence[Node]) -> Size:
         built = self._builder.built[id(expr)]
-        sides = (built.keys, built.queries) if isinstance(built, Selector) else (built,)
-        domain = tuple(len(side.values) for side in sides)
+        domain = domain_of(built) if isinstance(built, Selector) else (len(built.values),)
         slots = tuple(len(node.values) for node in nodes)
         return Size(domain, slots, self._budget.tables.get(id(expr), 0))
 

@@ -20,8 +20,8 @@ def evaluate_nodes(
     known: dict[Node, np.ndarray] = {}
     length = ids.shape[1]
     visible = (ids != NONE)[:, None, :]  # [B, 1, keys]: PAD is never selected
-    if causal:
-        visible = visible & np.tri(length, dtype=bool)[None]  # [B, queries, keys]
+    order = np.tri(length, dtype=bool) if causal else np.ones((length, length), dtype=bool)
+    visible = visible & order  # [B, queries, keys]
     for node in nodes:
         known[node] = evaluate_node(node, ids, known, visible)
     return known
@@ -82,5 +82,8 @@ def _mean(
 
 def selected(selector: Selector, known: Known, visible: np.ndarray) -> np.ndarray:
     """bool [B, queries, keys]: which visible positions each position selects."""
-    keys, queries = known[selector.keys], known[selector.queries]  # [B, T] each
-    return selector.table[keys[:, None, :], queries[:, :, None]] & visible
+    chosen = visible
+    for part in selector.parts:
+        keys, queries = known[part.keys], known[part.queries]  # [B, T] each
+        chosen = chosen & part.table[keys[:, None, :], queries[:, :, None]]
+    return chosen

@@ -1,184 +1,331 @@
-"""Fewer layers: elementwise nodes are folded into their readers, and into selectors.
+"""Which variables the residual stream holds, what each is computed from, and in which layer.
 
-Time runs in half layers: 0 is the embedding, 2l - 1 is after the attention of layer l, 2l after its
-MLP. An elementwise node takes one MLP, whatever the number of its arguments; so where folding its
-arguments makes it ready earlier, it is computed from *their* arguments, and they are computed
-beside it if they are needed themselves (a node named by its author always is).
+Two sweeps. Forwards, every node gets its earliest half layer: all ways to compute it are tried
+(`forms`), and they do not compete for anything, since a layer may be as wide as it likes. So the
+depth is the least there is for these forms. Backwards, from the variables that are wanted, each
+node takes the form, and each selector the variables to read, that add the fewest dimensions to the
+stream among those that are ready in time. What nobody reads is not computed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
+from rinject.graph.forms import Form, fold, forms_of
 from rinject.graph.graph import Graph
 from rinject.graph.limits import LARGEST_TABLE
-from rinject.graph.nodes import Aggregate, Elementwise, Indices, Node, Selector, Tokens, Width
-from rinject.graph.tables import NONE, Table, compose, composed_cells
+from rinject.graph.nodes import (
+    Aggregate,
+    Elementwise,
+    Indices,
+    Joint,
+    Node,
+    Part,
+    Refreshed,
+    Selector,
+    Tokens,
+    Width,
+    is_constant,
+    is_scalar,
+    with_inputs,
+)
+from rinject.graph.stream import Stream
+from rinject.graph.tables import NONE
+from rinject.graph.timing import attention_after, layer_of, ready
+
+Keep = Literal["named", "all", "output"]
+"""The variables that stay in the residual stream: those with a name, every s-op, or the output."""
+Objective = Literal["depth", "width", "balanced"]
+"""What to save: layers, dimensions of the residual stream, or the product of the two."""
+TABLE_LIMIT = 4096
+"""Cells of a folded table, by default."""
+LARGE_VOCABULARY = 1024
+"""So many symbols stay in the stream only where something reads them."""
+_NEVER = 10**9
+
+
+def fuse(
+    graph: Graph,
+    *,
+    table_limit: int = TABLE_LIMIT,
+    keep: Keep = "named",
+    objective: Objective = "depth",
+) -> Graph:
+    """The same program, scheduled; the result knows the layer of each node in the stream.
+
+    `depth` takes the fewest layers, then few dimensions; `width` the other way round; `balanced`
+    whichever of the two has the smaller product of layers and dimensions.
+    """
+    wanted = _wanted(graph, keep)
+    likely = _wanted(graph, "named")
+    plans = [
+        _Plan(graph, table_limit, wanted, in_time, likely=guess).scheduled()
+        for in_time in ((True,) if objective == "depth" else (True, False))
+        for guess in ({wanted, likely})
+    ]
+    return min(plans, key=lambda plan: _costs(plan, objective))
+
+
+def _costs(graph: Graph, objective: Objective) -> tuple[int, ...]:
+    """What to compare plans by, the most important first."""
+    depth, width = max(graph.layers.values(), default=0), Stream.of(graph).width
+    if objective == "balanced":
+        return depth * width, depth
+    return (depth, width) if objective == "depth" else (width, depth)
+
+
+def _wanted(graph: Graph, keep: Keep) -> frozenset[Node]:
+    """The nodes that the stream must hold."""
+    asked = (node for node in graph.nodes if _is_kept(node, keep))
+    return frozenset((*asked, graph.output_node))
+
+
+def _is_kept(node: Node, keep: Keep) -> bool:
+    if isinstance(node, Joint | Refreshed) or keep == "output":
+        return False
+    if isinstance(node, Tokens) and len(node.values) > LARGE_VOCABULARY:
+        return keep == "all"
+    return node.named or (keep == "all" and not is_constant(node))
 
 
 @dataclass
-class Fusion:
-    """The rewritten graph while it grows."""
+class _Plan:
+    """What has been decided about the nodes of a graph."""
 
+    graph: Graph
     limit: int
-    """Most cells of a folded table."""
-    new: dict[Node, Node] = field(default_factory=dict)
-    ready: dict[Node, int] = field(default_factory=dict)
-    """For each rewritten node, the half layer after which it is in the residual stream."""
+    wanted: frozenset[Node]
+    in_time: bool
+    """Whether every wanted node must be ready as early as it can be."""
+    likely: frozenset[Node]
+    """The nodes that the stream is expected to hold, so that reading them costs nothing more."""
+    forms: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
+    times: dict[Node, int] = field(default_factory=dict)
+    """The earliest half layer of each node."""
+    burdens: dict[Node, int] = field(default_factory=dict)
+    deadlines: dict[Node, int] = field(default_factory=dict)
+    """For each node that is computed, the half layer by which it is needed."""
+    in_stream: set[Node] = field(default_factory=set)
+    """The nodes that have dimensions of their own."""
+    decided: dict[Node, Node] = field(default_factory=dict)
+    """The nodes that are computed, from the old nodes that they will read."""
+
+    def scheduled(self) -> Graph:
+        for node in self.graph.nodes:
+            self._look_ahead(node)
+        self._require(self.wanted)
+        for node in reversed(self.graph.nodes):
+            if node in self.deadlines:
+                self.decided[node] = self._decide(node)
+        return self._rewritten()
+
+    # --- forwards: the earliest half layer of each node ---
+
+    def _look_ahead(self, node: Node) -> None:
+        if isinstance(node, Refreshed):
+            self.times[node] = ready(node, self.times)
+        elif isinstance(node, Elementwise):
+            forms = forms_of(node, self.forms, self.times, self.limit)
+            self.forms[node] = forms
+            self.times[node] = min(form.ready for form in forms)
+        elif isinstance(node, Width | Aggregate):
+            last = max((self._earliest_source(n) for n in node.inputs), default=0)
+            self.times[node] = attention_after(last) + is_scalar(node)
+        else:
+            self.times[node] = 0
+        self.burdens[node] = self._burden(node)
+
+    def _earliest_source(self, node: Node) -> int:
+        return min(self.times[source] for source, _ in self._sources(node))
+
+    def _sources(self, node: Node) -> list[tuple[Node, np.ndarray]]:
+        """The single nodes that a head can read `node` from, with the map from their values (None
+        last) to its values; itself first."""
+        found: list[tuple[Node, np.ndarray]] = [(node, np.append(np.arange(len(node.values)), -1))]
+        for form in self.forms.get(node, ()):
+            if len(form.arguments) == 1:
+                found.append((form.arguments[0], form.table.dense()))
+        return found
+
+    # --- backwards: what to compute, and from what ---
+
+    def _burden(self, node: Node) -> int:
+        """Dimensions that the stream needs for a node and for what it is made of; shared parts
+        count twice."""
+        if node in self.wanted or node in self.likely or is_constant(node):
+            return 0
+        if isinstance(node, Elementwise) and not isinstance(node, Refreshed):
+            below = min(self._form_burden(form) for form in self.forms[node])
+        else:
+            below = sum(self._source_burden(n) for n in node.inputs)
+        return len(node.values) + below
+
+    def _form_burden(self, form: Form) -> int:
+        if _is_embedded(form):
+            return 0
+        if _is_decoded(form):
+            return 1 + sum(self._source_burden(n) for n in form.arguments[0].inputs)
+        return sum(self.burdens[argument] for argument in form.arguments)
+
+    def _source_burden(self, node: Node) -> int:
+        return min(self.burdens[source] for source, _ in self._sources(node))
+
+    def _require(self, nodes: Iterable[Node], deadline: int = _NEVER) -> None:
+        """Have nodes in the stream by a half layer."""
+        for node in nodes:
+            in_time = self.in_time and node in self.wanted
+            latest = min(deadline, self.times[node] if in_time else _NEVER)
+            self.deadlines[node] = min(latest, self.deadlines.get(node, _NEVER))
+            self.in_stream.add(node)
+
+    def _cost(self, nodes: Sequence[Node]) -> int:
+        """Dimensions that the stream would need in addition to hold nodes."""
+        return sum(self.burdens[node] for node in nodes if node not in self.in_stream)
+
+    def _decide(self, node: Node) -> Node:
+        if isinstance(node, Refreshed):
+            self._require(node.arguments, _mlp_inputs(self.deadlines[node]))
+        elif isinstance(node, Elementwise):
+            return self._decide_elementwise(node)
+        elif isinstance(node, Width | Aggregate):
+            return self._decide_attention(node)
+        return node
+
+    def _decide_elementwise(self, node: Elementwise) -> Node:
+        deadline = self.deadlines[node]
+        able = [form for form in self.forms[node] if form.ready <= deadline]
+        able += [leaner for form in able for leaner in self._leaner(form, deadline)]
+        form = min(able, key=lambda form: (self._form_cost(form), form.table.cells.size))
+        if not _is_embedded(form):
+            if _is_decoded(form):
+                (source,) = form.arguments
+                self.deadlines[source] = min(deadline, self.deadlines.get(source, _NEVER))
+            else:
+                self._require(form.arguments, _mlp_inputs(deadline))
+        return replace(node, arguments=form.arguments, table=form.table)
+
+    def _form_cost(self, form: Form) -> int:
+        if _is_embedded(form) or (_is_decoded(form) and form.arguments[0] in self.in_stream):
+            return 0
+        return self._form_burden(form) if _is_decoded(form) else self._cost(form.arguments)
+
+    def _leaner(self, form: Form, deadline: int) -> Iterator[Form]:
+        """Forms with less and less of what would be in the stream for the node alone."""
+        while inner := self._private(form, deadline):
+            folded = fold(form.arguments, form.table, inner, self.limit)
+            if folded is None:
+                return
+            arguments, table = folded
+            last = max((self.times[argument] for argument in arguments), default=-1)
+            form = Form(arguments, table, last, form.ready)
+            is_free = _is_decoded(form) or _is_embedded(form)
+            if not is_free and last > _mlp_inputs(deadline):
+                return
+            yield form
+
+    def _private(self, form: Form, deadline: int) -> dict[Node, Form]:
+        """Cheaper ways to have the arguments that would need dimensions of their own."""
+        latest = _mlp_inputs(deadline)
+        inner: dict[Node, Form] = {}
+        for argument in form.arguments:
+            cost = self._cost([argument])
+            for other in self.forms.get(argument, ()) if cost else ():
+                # A function of one variable may be folded for nothing: that is a step further.
+                least = 0 if len(other.arguments) == 1 else 1
+                if other.last <= latest and cost - self._cost(other.arguments) >= least:
+                    inner[argument] = other
+                    break
+        return inner
+
+    def _decide_attention(self, node: Width | Aggregate) -> Node:
+        deadline = self.deadlines[node]
+        latest = deadline if deadline >= _NEVER else deadline - is_scalar(node) - 1
+        parts = []
+        for part in node.selector.parts:
+            keys, key_map = self._choose(part.keys, latest)
+            queries, query_map = self._choose(part.queries, latest, other=len(key_map))
+            parts.append(Part(keys, queries, part.table[np.ix_(key_map, query_map)]))
+        selector = Selector(tuple(parts), node.selector.formula)
+        if isinstance(node, Width):
+            return replace(node, selector=selector)
+        source, operand_map = self._choose(node.operand, latest, complete=_is_mean(node))
+        numbers = None if node.numbers is None else node.numbers[operand_map[:-1]]
+        copies = node.copies[operand_map]
+        return replace(node, selector=selector, operand=source, numbers=numbers, copies=copies)
+
+    def _choose(
+        self, node: Node, latest: int, *, other: int = 1, complete: bool = False
+    ) -> tuple[Node, np.ndarray]:
+        """The node that a head reads `node` from, and the map to its values.
+
+        It needs the fewest dimensions of its own; of several such the first, whose table is the
+        smallest. `complete`: each of its values must map to one, for a mean of them.
+        """
+        able = [
+            (source, values)
+            for source, values in self._sources(node)
+            if self.times[source] <= latest
+            and len(values) * other <= LARGEST_TABLE
+            and not (complete and source is not node and (values[:-1] == NONE).any())
+        ]
+        able = able or self._sources(node)[:1]
+        source, values = min(able, key=lambda pair: self._cost([pair[0]]))
+        self._require([source], latest)
+        return source, values
+
+    # --- the result ---
+
+    def _rewritten(self) -> Graph:
+        new: dict[Node, Node] = {}
+        times: dict[Node, int] = {}
+        for node in self.graph.nodes:
+            moved = (
+                with_inputs(self.decided.get(node, node), new) if self._is_needed(node) else None
+            )
+            if moved is not None:
+                new[node] = moved
+                times[moved] = ready(moved, times)
+        output = new[self.graph.output_node]
+        nodes = _needed([new[node] for node in self.wanted], tuple(new.values()))
+        layers = {
+            new[node]: layer_of(times[new[node]])
+            for node in self.graph.nodes
+            if node in self.in_stream and (new[node] is output or not _is_hidden(node))
+        }
+        return replace(self.graph, nodes=nodes, output_node=output, layers=layers)
+
+    def _is_needed(self, node: Node) -> bool:
+        return node in self.decided or isinstance(node, Tokens | Indices) or is_constant(node)
 
 
-def fuse(graph: Graph, *, table_limit: int = 4096) -> Graph:
-    """The same program in fewer layers; the result knows the layer of each node it keeps."""
-    state = Fusion(table_limit)
-    for node in graph.nodes:
-        rewritten = _rewrite(node, state)
-        state.new[node] = rewritten
-        state.ready[rewritten] = _ready(rewritten, state.ready)
-    output = state.new[graph.output_node]
-    wanted = [state.new[node] for node in graph.nodes if node.named or node is graph.output_node]
-    kept = _needed(wanted)
-    nodes = tuple(n for n in dict.fromkeys(state.new.values()) if n in kept)
-    shown = [n for n in nodes if not is_constant(n) or n.named or n is output]
-    layers = {n: (state.ready[n] + 1) // 2 for n in shown}
-    return replace(graph, nodes=nodes, output_node=output, layers=layers)
+def _mlp_inputs(deadline: int) -> int:
+    """The half layer by which the inputs of an MLP must be there that is done by `deadline`."""
+    return _NEVER if deadline >= _NEVER else deadline - deadline % 2 - 1
 
 
-def is_constant(node: Node) -> bool:
-    """Whether the node has the same value everywhere, by construction."""
-    return isinstance(node, Elementwise) and not node.arguments
+def _is_embedded(form: Form) -> bool:
+    return len(form.arguments) == 1 and isinstance(form.arguments[0], Tokens | Indices)
 
 
-def is_scalar(node: Node) -> bool:
-    """Whether attention yields the node as one number, decoded by the MLP of the same layer."""
-    return isinstance(node, Width) or (isinstance(node, Aggregate) and node.numbers is not None)
+def _is_decoded(form: Form) -> bool:
+    return len(form.arguments) == 1 and is_scalar(form.arguments[0])
 
 
-def _rewrite(node: Node, state: Fusion) -> Node:
-    if isinstance(node, Elementwise):
-        moved = replace(node, arguments=tuple(state.new[a] for a in node.arguments))
-        moved = _fold_private(moved, state)
-        # A private node is there to be folded into its readers: early is no use to it.
-        return moved if _is_private(node) else _earliest(moved, state)
-    if isinstance(node, Width):
-        return replace(node, selector=_fold_selector(node.selector, state))
-    if isinstance(node, Aggregate):
-        return _fold_operand(node, state)
-    return node
+def _is_mean(node: Aggregate) -> bool:
+    return node.numbers is not None
 
 
-# --- elementwise --------------------------------------------------------------------------------
+def _is_hidden(node: Node) -> bool:
+    """A constant without a name is part of the weights of what reads it."""
+    return is_constant(node) and not node.named
 
 
-def _fold_private(node: Elementwise, state: Fusion) -> Elementwise:
-    """Fold arguments that nobody asked to see, and constants."""
-    private = [a for a in node.arguments if isinstance(a, Elementwise) and _is_private(a)]
-    for argument in private:
-        node = _folded(node, [argument], state) or node
-    return node
-
-
-def _is_private(node: Elementwise) -> bool:
-    return not node.named or not node.arguments
-
-
-def _earliest(node: Elementwise, state: Fusion) -> Elementwise:
-    """Fold the arguments that are ready last, as long as the node is ready earlier for it."""
-    while node.arguments:
-        last = max(state.ready[a] for a in node.arguments)
-        late = [a for a in node.arguments if state.ready[a] == last]
-        tables = [a for a in late if isinstance(a, Elementwise)]
-        folded = _folded(node, tables, state) if len(tables) == len(late) else None
-        if folded is None or _ready(folded, state.ready) >= _ready(node, state.ready):
-            return node
-        node = folded
-    return node
-
-
-def _folded(node: Elementwise, inner: list[Elementwise], state: Fusion) -> Elementwise | None:
-    """`node` computed from the arguments of `inner` instead, None when its table is too large."""
-    arguments: list[Node] = []
-    slots: list[list[int]] = []
-    tables: list[Table | None] = []
-    for argument in node.arguments:
-        folds = isinstance(argument, Elementwise) and argument in inner
-        sources = argument.inputs if folds else (argument,)
-        arguments += [source for source in sources if source not in arguments]
-        slots.append([arguments.index(source) for source in sources])
-        tables.append(argument.table if folds and isinstance(argument, Elementwise) else None)
-    if composed_cells(node.table, tables, slots) > state.limit:
-        return None
-    table = compose(node.table, tables, slots)
-    return replace(node, arguments=tuple(arguments), table=table)
-
-
-# --- selectors and aggregates -------------------------------------------------------------------
-
-
-def _fold_selector(selector: Selector, state: Fusion) -> Selector:
-    """Read keys and queries from what they are functions of, where that is one node each.
-
-    These may have many more values: where the table grows too large, they stay.
-    """
-    fst, snd = state.new[selector.keys], state.new[selector.queries]
-    keys, key_map = _source(fst)
-    queries, query_map = _source(snd)
-    if len(key_map) * len(query_map) > LARGEST_TABLE:
-        return Selector(fst, snd, selector.table)
-    return Selector(keys, queries, selector.table[np.ix_(key_map, query_map)])
-
-
-def _fold_operand(node: Aggregate, state: Fusion) -> Aggregate:
-    selector = _fold_selector(node.selector, state)
-    operand = state.new[node.operand]
-    source, table = _source(operand)
-    if node.numbers is not None and (table[:-1] == NONE).any():
-        source, table = operand, _identity(operand)  # a mean needs a number at every position
-    numbers = None if node.numbers is None else node.numbers[table[:-1]]
-    return replace(
-        node, selector=selector, operand=source, numbers=numbers, copies=node.copies[table]
-    )
-
-
-def _source(node: Node) -> tuple[Node, np.ndarray]:
-    """The one node that `node` is a function of (or itself), and that function, None last."""
-    if isinstance(node, Elementwise) and len(node.arguments) == 1:
-        return node.arguments[0], node.table.dense()
-    return node, _identity(node)
-
-
-def _identity(node: Node) -> np.ndarray:
-    return np.append(np.arange(len(node.values)), NONE)
-
-
-# --- time ---------------------------------------------------------------------------------------
-
-
-def _ready(node: Node, ready: dict[Node, int]) -> int:
-    """The half layer after which a node is in the residual stream."""
-    last = max((ready[n] for n in node.inputs), default=0)
-    if isinstance(node, Elementwise):
-        return _elementwise_ready(node, last)
-    if isinstance(node, Width | Aggregate):
-        attention = last + 1 + last % 2  # the next odd half layer
-        return attention + is_scalar(node)
-    return 0
-
-
-def _elementwise_ready(node: Elementwise, last: int) -> int:
-    if not node.arguments:
-        return 0
-    if len(node.arguments) == 1:
-        (argument,) = node.arguments
-        if isinstance(argument, Tokens | Indices):
-            return 0  # part of the embedding
-        if is_scalar(argument):
-            return last  # read off the same number, in the same MLP
-    return last + 2 - last % 2  # the next even half layer
-
-
-def _needed(wanted: list[Node]) -> set[Node]:
+def _needed(wanted: Sequence[Node], nodes: Sequence[Node]) -> tuple[Node, ...]:
+    """Of `nodes` those that the wanted ones are made of."""
     found: set[Node] = set()
     stack = list(wanted)
     while stack:
@@ -186,4 +333,4 @@ def _needed(wanted: list[Node]) -> set[Node]:
         if node not in found:
             found.add(node)
             stack.extend(node.inputs)
-    return found
+    return tuple(node for node in nodes if node in found)

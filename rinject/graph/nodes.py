@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ class Node:
     """The finite set of what it can be."""
     named: bool
     """Whether the name is the author's: such a node stays in the residual stream."""
+    formula: str
+    """What it computes, in the words of the language."""
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -50,14 +53,39 @@ class Elementwise(Node):
         return self.arguments
 
 
+class Joint(Elementwise):
+    """A tuple of variables, made by the compiler for a selector that must see them together."""
+
+
+class Refreshed(Elementwise):
+    """The same value as its argument, written anew where float32 had blurred it too much."""
+
+
 @dataclass(frozen=True, eq=False)
-class Selector:
-    """Which positions (keys) each position (query) selects."""
+class Part:
+    """Which keys each query may select, by one variable of either."""
 
     keys: Node
     queries: Node
     table: np.ndarray
     """bool [key values + 1, query values + 1], None last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selector:
+    """Which positions (keys) each position (query) selects: those that every part lets through.
+
+    Without parts, all of them. A conjunction stays in parts because one attention head can add up
+    their scores; anything else about two variables needs a node that holds both.
+    """
+
+    parts: tuple[Part, ...]
+    formula: str
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The keys and queries of all parts."""
+        return tuple(node for part in self.parts for node in (part.keys, part.queries))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +96,7 @@ class Width(Node):
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        return (self.selector.keys, self.selector.queries)
+        return self.selector.inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,4 +114,36 @@ class Aggregate(Node):
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        return (self.selector.keys, self.selector.queries, self.operand)
+        return (*self.selector.inputs, self.operand)
+
+
+def is_constant(node: Node) -> bool:
+    """Whether the node has the same value everywhere, by construction."""
+    return isinstance(node, Elementwise) and not node.arguments
+
+
+def is_scalar(node: Node) -> bool:
+    """Whether attention yields the node as one number, decoded by the MLP of the same layer."""
+    return isinstance(node, Width) or (isinstance(node, Aggregate) and node.numbers is not None)
+
+
+def may_be_missing(node: Node, optional: Container[Node]) -> bool:
+    """Whether the node may have no value somewhere, given which of its inputs may have none."""
+    if isinstance(node, Aggregate):
+        return node.default < 0 or node.operand in optional
+    if isinstance(node, Elementwise):
+        return node.table.can_be_missing([argument in optional for argument in node.arguments])
+    return False
+
+
+def with_inputs(node: Node, new: Mapping[Node, Node]) -> Node:
+    """The node with new nodes in the place of those that it reads."""
+    if isinstance(node, Elementwise):
+        return replace(node, arguments=tuple(new[a] for a in node.arguments))
+    if isinstance(node, Width | Aggregate):
+        parts = tuple(
+            replace(part, keys=new[part.keys], queries=new[part.queries])
+            for part in node.selector.parts
+        )
+        node = replace(node, selector=replace(node.selector, parts=parts))
+    return replace(node, operand=new[node.operand]) if isinstance(node, Aggregate) else node

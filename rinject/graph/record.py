@@ -13,7 +13,10 @@ from rinject.graph.nodes import (
     Aggregate,
     Elementwise,
     Indices,
+    Joint,
     Node,
+    Part,
+    Refreshed,
     Selector,
     Tokens,
     Value,
@@ -25,6 +28,8 @@ _KINDS: dict[str, type[Node]] = {
     "tokens": Tokens,
     "indices": Indices,
     "elementwise": Elementwise,
+    "joint": Joint,
+    "refreshed": Refreshed,
     "width": Width,
     "aggregate": Aggregate,
 }
@@ -77,6 +82,7 @@ def _node_record(
         "kind": _KIND_OF[type(node)],
         "name": node.name,
         "named": node.named,
+        "formula": node.formula,
         "values": [value_to_json(value) for value in node.values],
         "inputs": [place[n] for n in node.inputs],
     }
@@ -85,7 +91,9 @@ def _node_record(
         for axis, classes in enumerate(node.table.classes):
             arrays[f"{key}.classes{axis}"] = classes
     if isinstance(node, Width | Aggregate):
-        arrays[f"{key}.selector"] = node.selector.table
+        record["selector"] = node.selector.formula
+        for index, part in enumerate(node.selector.parts):
+            arrays[f"{key}.part{index}"] = part.table
     if isinstance(node, Aggregate):
         arrays[f"{key}.copies"] = node.copies
         record["default"] = node.default
@@ -115,17 +123,29 @@ def from_record(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> 
 def _node(
     entry: Mapping[str, Any], key: str, nodes: list[Node], arrays: Mapping[str, np.ndarray]
 ) -> Node:
-    head = (entry["name"], tuple(map(value_from_json, entry["values"])), entry["named"])
+    values = tuple(map(value_from_json, entry["values"]))
+    head = (entry["name"], values, entry["named"], entry["formula"])
     inputs = [nodes[i] for i in entry["inputs"]]
     kind = _KINDS[entry["kind"]]
-    if kind is Elementwise:
+    if issubclass(kind, Elementwise):
         classes = tuple(arrays[f"{key}.classes{axis}"] for axis in range(len(inputs)))
-        return Elementwise(*head, tuple(inputs), Table(classes, arrays[f"{key}.cells"]))
-    if kind in (Width, Aggregate):
-        selector = Selector(inputs[0], inputs[1], arrays[f"{key}.selector"].astype(bool))
-        if kind is Width:
-            return Width(*head, selector)
-        numbers = arrays.get(f"{key}.numbers")
-        copies = arrays[f"{key}.copies"]
-        return Aggregate(*head, selector, inputs[2], numbers, copies, entry["default"])
+        return kind(*head, tuple(inputs), Table(classes, arrays[f"{key}.cells"]))
+    if kind is Width:
+        return Width(*head, _selector(entry, key, inputs, arrays))
+    if kind is Aggregate:
+        *sides, operand = inputs
+        selector = _selector(entry, key, sides, arrays)
+        numbers, copies = arrays.get(f"{key}.numbers"), arrays[f"{key}.copies"]
+        return Aggregate(*head, selector, operand, numbers, copies, entry["default"])
     return kind(*head)
+
+
+def _selector(
+    entry: Mapping[str, Any], key: str, sides: list[Node], arrays: Mapping[str, np.ndarray]
+) -> Selector:
+    pairs = zip(sides[::2], sides[1::2], strict=True)
+    parts = (
+        Part(keys, queries, arrays[f"{key}.part{index}"].astype(bool))
+        for index, (keys, queries) in enumerate(pairs)
+    )
+    return Selector(tuple(parts), entry["selector"])

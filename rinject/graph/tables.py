@@ -52,6 +52,15 @@ class Table:
             cells = unique.swapaxes(0, axis)
         return Table(tuple(classes), np.ascontiguousarray(cells))
 
+    def without_idle(self) -> tuple[Table, tuple[int, ...]]:
+        """The function without the arguments that make no difference, and the places of the rest.
+
+        The table must be merged.
+        """
+        used = tuple(axis for axis, size in enumerate(self.cells.shape) if size > 1)
+        cells = self.cells.reshape([self.cells.shape[axis] for axis in used])
+        return Table(tuple(self.classes[axis] for axis in used), cells), used
+
     def can_be_missing(self, optional: Sequence[bool]) -> bool:
         """Whether there may be no value, where only the `optional` arguments may have none."""
         reached = [

@@ -25,6 +25,6 @@ def test_selectors_are_read_from_what_they_are_functions_of_unless_that_is_too_l
     for graph in (few, many):
         node = fuse(graph).output_node
         assert isinstance(node, Width)
-        sources.append(node.selector.keys.name)
+        sources.append(node.selector.parts[0].keys.name)
     assert sources == ["tokens", "map_1"]
     assert fuse(many).run([[4, 8, 3]]) == many.run([[4, 8, 3]]) == [[1, 2, 1]]

@@ -1,0 +1,138 @@
+"""The ways to compute an elementwise node: from its arguments, or from what those are made of.
+
+An elementwise node takes one MLP, whatever the number of its arguments. So each argument that is a
+function itself can be folded in: the node is computed from the arguments of its argument, as long
+as the table does not grow too large.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rinject.graph.nodes import Elementwise, Node
+from rinject.graph.tables import Table, compose, composed_cells
+from rinject.graph.timing import elementwise_ready
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """One way to compute a node."""
+
+    arguments: tuple[Node, ...]
+    table: Table
+    last: int
+    """The half layer after which all arguments are ready."""
+    ready: int
+    """The half layer after which the node is."""
+
+
+Forms = Mapping[Node, Sequence[Form]]
+"""For each elementwise node its forms, the nearest to how it was written first."""
+
+
+def forms_of(
+    node: Elementwise, forms: Forms, times: Mapping[Node, int], limit: int
+) -> tuple[Form, ...]:
+    """All forms worth having: each reads what is ready earlier than what the one before reads.
+
+    For every half layer there is at most one form that reads nothing later: the one that folds
+    only what is not ready by then, and more only where the table would exceed `limit` cells. Then
+    come those that read a single variable, which may be embedded, or read off a number.
+    """
+    found = [_form(node.arguments, node.table, times)]
+    while found[-1].arguments:
+        earlier = _reading_before(found[-1].last, node, forms, times, limit)
+        if earlier is None:
+            break
+        found.append(earlier)
+    single = {form.arguments for form in found if len(form.arguments) == 1}
+    found += [form for form in _of_one(node, forms, times) if form.arguments not in single]
+    return tuple(found)
+
+
+def _of_one(node: Elementwise, forms: Forms, times: Mapping[Node, int]) -> Iterator[Form]:
+    """The node computed from one variable of which all its arguments are functions."""
+    ways = [_ways_of_one(argument, forms) for argument in node.arguments]
+    for source in ways[0] if ways else ():
+        if all(source in way for way in ways):
+            inner = {
+                argument: form
+                for argument, way in zip(node.arguments, ways, strict=True)
+                if (form := way[source]) is not None
+            }
+            folded = fold(node.arguments, node.table, inner, math.inf)
+            if folded is not None:
+                yield _form(*folded, times)
+
+
+def _ways_of_one(argument: Node, forms: Forms) -> dict[Node, Form | None]:
+    """The single variables that an argument is a function of, with the form; itself with None."""
+    ways: dict[Node, Form | None] = {argument: None}
+    for form in forms.get(argument, ()):
+        if len(form.arguments) == 1:
+            ways.setdefault(form.arguments[0], form)
+    return ways
+
+
+def _form(arguments: Sequence[Node], table: Table, times: Mapping[Node, int]) -> Form:
+    last = max((times[argument] for argument in arguments), default=-1)
+    return Form(tuple(arguments), table, last, elementwise_ready(arguments, times))
+
+
+def _reading_before(
+    time: int, node: Elementwise, forms: Forms, times: Mapping[Node, int], limit: int
+) -> Form | None:
+    """The node computed from what is ready before `time`; None if it cannot be."""
+    inner: dict[Node, Form] = {}
+    for argument in node.arguments:
+        if times[argument] >= time:
+            early = [form for form in forms.get(argument, ()) if form.last < time]
+            if not early:
+                return None
+            inner[argument] = early[0]
+    folded = fold(node.arguments, node.table, inner, limit)
+    if folded is None:
+        inner |= _within(node.arguments, inner, forms)
+        folded = fold(node.arguments, node.table, inner, limit)
+    return None if folded is None else _form(*folded, times)
+
+
+def _within(
+    arguments: Sequence[Node], inner: Mapping[Node, Form], forms: Forms
+) -> dict[Node, Form]:
+    """Forms of further arguments that read only what is read in any case: folding them in too
+    takes axes out of the table."""
+    read = {a for argument in arguments for a in _sources(argument, inner)}
+    more: dict[Node, Form] = {}
+    for argument in arguments:
+        for form in () if argument in inner else forms.get(argument, ()):
+            if read.issuperset(form.arguments) and argument not in form.arguments:
+                more[argument] = form
+                break
+    return more
+
+
+def _sources(argument: Node, inner: Mapping[Node, Form]) -> tuple[Node, ...]:
+    return inner[argument].arguments if argument in inner else (argument,)
+
+
+def fold(
+    arguments: Sequence[Node], table: Table, inner: Mapping[Node, Form], limit: float
+) -> tuple[tuple[Node, ...], Table] | None:
+    """A function of `arguments` as one of what `inner` computes them from.
+
+    None where the table would have more than `limit` cells.
+    """
+    sources: list[Node] = []
+    slots: list[list[int]] = []
+    for argument in arguments:
+        used = _sources(argument, inner)
+        sources += [source for source in used if source not in sources]
+        slots.append([sources.index(source) for source in used])
+    tables = [inner[a].table if a in inner else None for a in arguments]
+    if composed_cells(table, tables, slots) > limit:
+        return None
+    folded, used_slots = compose(table, tables, slots).without_idle()
+    return tuple(sources[slot] for slot in used_slots), folded
