@@ -19,6 +19,9 @@ class Slot:
     """What each dimension stands for; empty for a number."""
     reading: Reading = "one-hot"
     """`one-hot`: all zeros mean no value; `argmax`: always some value; `number`: one dimension."""
+    points: tuple[tuple[float, int], ...] = ()
+    """For a number that stands for one of `values`: which number for which, ascending; -1 for no
+    value. Without points it is the value itself."""
 
     @property
     def size(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rinject.circuit.layout import ResidualLayout, Slot
 from rinject.circuit.transformer import Transformer
-from rinject.errors import InputError
+from rinject.circuit.wiring import LayerRecord
 from rinject.graph import Graph
-from rinject.graph.record import value_from_json, value_to_json
-from rinject.lang import Program, load_program
-from rinject.placing import placed
+from rinject.lang import Program
 
-FILE = "circuit.safetensors"
-SCHEMA = 1
 ROWS_AT_ONCE = 256
 
 
@@ -39,6 +32,10 @@ class CompiledModel:
     """`native` or `tracr`."""
     program: Program | None = None
     """The `.rasp` program, when it came from one."""
+    wiring: tuple[LayerRecord, ...] = ()
+    """What the heads and the MLP units of each layer are for; empty where that is not known."""
+    margin: float | None = None
+    """The least margin of all scores and thresholds, as computed: 1 is as designed, 0 an error."""
 
     @property
     def num_layers(self) -> int:
@@ -94,85 +91,26 @@ class CompiledModel:
     def save(self, directory: str | Path) -> None:
         """Write the model; an older one there is replaced only when the new one is complete.
 
-        Raises InputError where the directory holds anything else.
+        The same model gives the same bytes. Raises InputError where the directory holds anything
+        else.
         """
-        graph, arrays = self.graph.to_record()
-        tensors = {name: t.contiguous() for name, t in self.transformer.named_tensors()}
-        tensors |= {f"graph.{name}": torch.tensor(array) for name, array in arrays.items()}
-        with placed(directory, FILE) as new:
-            save_file(tensors, new / FILE, metadata={"rinject": json.dumps(self._header(graph))})
-            if self.program is not None:
-                (new / "program.rasp").write_text(self.program.source, encoding="utf-8")
+        from rinject.circuit.saving import save_model
 
-    def _header(self, graph: dict[str, Any]) -> dict[str, Any]:
-        slots = [
-            {**vars(slot), "values": [value_to_json(v) for v in slot.values]}
-            for slot in self.layout.slots
-        ]
-        return {
-            "schema": SCHEMA,
-            "backend": self.backend,
-            "layers": self.num_layers,
-            "causal": self.transformer.causal,
-            "slots": slots,
-            "graph": graph,
-            "program": None if self.program is None else self.program.source,
-            "loaded": {} if self.program is None else self.program.loaded,
-        }
+        save_model(self, directory)
 
     @classmethod
     def load(cls, directory: str | Path) -> CompiledModel:
         """Read what :meth:`save` wrote. Raises InputError when it is missing or damaged."""
-        path = Path(directory) / FILE
-        if not path.is_file():
-            raise InputError(
-                f"there is no compiled model in {directory}", hint="make one with rinject compile"
-            )
-        try:
-            with safe_open(path, "pt") as file:
-                header = json.loads(file.metadata()["rinject"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            _check_schema(header)
-            return _from_parts(cls, header, tensors)
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path} is damaged ({type(error).__name__}: {error})", hint="compile it again"
-            ) from error
+        from rinject.circuit.saving import load_model
 
-
-def _from_parts(
-    cls: type[CompiledModel], header: dict[str, Any], tensors: dict[str, Tensor]
-) -> CompiledModel:
-    transformer = Transformer.from_tensors(
-        tensors, layers=header["layers"], causal=header["causal"]
-    )
-    slots = tuple(
-        Slot(**{**slot, "values": tuple(map(value_from_json, slot["values"]))})
-        for slot in header["slots"]
-    )
-    arrays = {
-        name.removeprefix("graph."): tensor.numpy()
-        for name, tensor in tensors.items()
-        if name.startswith("graph.")
-    }
-    graph = Graph.from_record(header["graph"], arrays)
-    source = header["program"]
-    program = None if source is None else load_program(text=source, loaded=header["loaded"])
-    layout = ResidualLayout(slots, transformer.width)
-    return cls(transformer, layout, graph, header["backend"], program)
-
-
-def _check_schema(header: dict[str, Any]) -> None:
-    if header["schema"] > SCHEMA:
-        raise InputError(
-            f"this model was saved in a newer format ({header['schema']}, known is {SCHEMA})",
-            hint="update rinject",
-        )
+        return load_model(directory)
 
 
 def read_slot(slot: Slot, stream: Tensor) -> list[list[Any]]:
     """The values of a variable in streams [B, T, D], as rows of Python values."""
     part = stream[..., slot.start : slot.stop]  # [B, T, size]
+    if slot.reading == "number" and slot.points:
+        return _nearest(slot, part[..., 0])
     if slot.reading == "number":
         return [[float(value) for value in row] for row in part[..., 0].tolist()]
     if not slot.values:
@@ -182,3 +120,12 @@ def read_slot(slot: Slot, stream: Tensor) -> list[list[Any]]:
         place = torch.where(best > 0.5, place, -1)
     values = (*slot.values, None)
     return [[values[index] for index in row] for row in place.tolist()]
+
+
+def _nearest(slot: Slot, numbers: Tensor) -> list[list[Any]]:
+    """The values whose points are nearest to numbers [B, T]."""
+    points = torch.tensor([point for point, _ in slot.points], dtype=torch.float64)
+    between = (points[1:] + points[:-1]) / 2
+    places = torch.bucketize(numbers.double(), between)  # [B, T]
+    values = (*slot.values, None)
+    return [[values[slot.points[place][1]] for place in row] for row in places.tolist()]

@@ -73,11 +73,8 @@ class Transformer:
 
         `ids` [B, T] holds vocabulary indices, PAD = -1 on the right; BOS is put in front here.
         """
-        ids = torch.nn.functional.pad(ids, (1, 0), value=self.bos)  # [B, T + 1]
-        visible = (ids >= 0)[:, None, :]  # [B, 1, keys]
-        if self.causal:
-            visible = visible & torch.ones(ids.shape[1], ids.shape[1]).tril().bool()
-        mask = torch.where(visible, 0.0, MASKED)[:, None]  # [B, 1, queries or 1, keys]
+        ids = self.with_bos(ids)  # [B, T + 1]
+        mask = self.mask(ids)
         stream = self.token_embedding[ids.clamp(min=0)]  # [B, T + 1, D]
         stream = stream + self.position_embedding[: ids.shape[1]]
         streams = [stream]
@@ -86,6 +83,17 @@ class Transformer:
             stream = stream + transform(layer, stream)
             streams.append(stream)
         return streams
+
+    def with_bos(self, ids: Tensor) -> Tensor:
+        """Ids [B, T + 1] with BOS in front."""
+        return torch.nn.functional.pad(ids, (1, 0), value=self.bos)
+
+    def mask(self, ids: Tensor) -> Tensor:
+        """What is added to scores [B, H, queries, keys], for ids [B, T + 1] with BOS."""
+        visible = (ids >= 0)[:, None, :]  # [B, 1, keys]
+        if self.causal:
+            visible = visible & torch.ones(ids.shape[1], ids.shape[1]).tril().bool()
+        return torch.where(visible, 0.0, MASKED)[:, None]  # [B, 1, queries or 1, keys]
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], *, layers: int, causal: bool) -> Transformer:
@@ -99,18 +107,27 @@ class Transformer:
         return cls(*embeddings, tuple(built), causal)
 
 
-def attend(layer: Layer, stream: Tensor, mask: Tensor) -> Tensor:
-    """What the heads of a layer add to the stream [B, T, D]; unscaled softmax attention."""
-    if not layer.heads:
-        return torch.zeros_like(stream)
+def scores(layer: Layer, stream: Tensor) -> Tensor:
+    """Unscaled attention scores [B, H, queries, keys] of a stream [B, T, D], without a mask."""
     queries = torch.einsum("btd,hde->bhte", stream, layer.query) + layer.query_bias[:, None]
     keys = torch.einsum("btd,hde->bhte", stream, layer.key) + layer.key_bias[:, None]
+    return queries @ keys.mT
+
+
+def attend(layer: Layer, stream: Tensor, mask: Tensor) -> Tensor:
+    """What the heads of a layer add to the stream [B, T, D]."""
+    if not layer.heads:
+        return torch.zeros_like(stream)
     values = torch.einsum("btd,hdv->bhtv", stream, layer.value) + layer.value_bias[:, None]
-    pattern = torch.softmax(queries @ keys.mT + mask, dim=-1)  # [B, H, queries, keys]
+    pattern = torch.softmax(scores(layer, stream) + mask, dim=-1)  # [B, H, queries, keys]
     return torch.einsum("bhtv,hvd->btd", pattern @ values, layer.output) + layer.output_bias
+
+
+def activations(layer: Layer, stream: Tensor) -> Tensor:
+    """What the hidden units [B, T, F] of a layer's MLP get from a stream [B, T, D], before ReLU."""
+    return stream @ layer.hidden + layer.hidden_bias
 
 
 def transform(layer: Layer, stream: Tensor) -> Tensor:
     """What the MLP of a layer adds to the stream [B, T, D]."""
-    hidden = torch.relu(stream @ layer.hidden + layer.hidden_bias)  # [B, T, F]
-    return hidden @ layer.mlp_output + layer.mlp_output_bias
+    return torch.relu(activations(layer, stream)) @ layer.mlp_output + layer.mlp_output_bias

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rinject.graph import Aggregate, Elementwise, Graph, Node, Width
-from rinject.graph.fuse import is_constant, is_scalar
+from rinject.graph.nodes import Joint, is_constant, is_scalar
 from rinject.graph.stream import Stream
 
 Kind = Literal["embedding", "width", "aggregate", "mlp", "constant"]
@@ -17,7 +16,6 @@ Role = Literal["keys", "queries", "values", "argument"]
 Place = Literal["embedding", "attention", "mlp"]
 
 _PLACES: dict[Kind, Place] = {"width": "attention", "aggregate": "attention", "mlp": "mlp"}
-_PAIR = re.compile(r"pair_\d+")  # as the graph's builder names the pairs of joined selectors
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def _described(node: Node, graph: Graph) -> DiagramNode:
         values=len(node.values),
         reads=tuple(Read(n.name, role) for n, role in _inputs(node) if n in graph.layers),
         is_number=is_scalar(node),
-        is_pair=not node.named and _PAIR.fullmatch(node.name) is not None,
+        is_pair=isinstance(node, Joint),
     )
 
 
@@ -150,8 +148,7 @@ def _inputs(node: Node) -> list[tuple[Node, Role]]:
         return [(argument, "argument") for argument in node.arguments]
     if not isinstance(node, Width | Aggregate):
         return []
-    pattern: list[tuple[Node, Role]] = [
-        (node.selector.keys, "keys"),
-        (node.selector.queries, "queries"),
-    ]
+    pattern: list[tuple[Node, Role]] = []
+    for part in node.selector.parts:
+        pattern += [(part.keys, "keys"), (part.queries, "queries")]
     return pattern + ([(node.operand, "values")] if isinstance(node, Aggregate) else [])

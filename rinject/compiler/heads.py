@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from rinject.graph import Aggregate, Node, Selector, Width
+from rinject.compiler.blur import EXACT, ROUNDINGS, UNIT, Blur
+from rinject.graph import Aggregate, Node, Part, Selector, Width
 from rinject.graph.stream import Stream
 from rinject.graph.tables import Table
 
-SELECTED = 40.0
-"""Attention score of a selected position; an unselected one has 0, so it weighs e^-40."""
-FALLBACK = SELECTED / 2
-"""Score of BOS for an aggregate: above the unselected, below the selected."""
+WIDTH_SCORE = 16.0
+"""Attention score of a selected position, and of BOS, where a width is counted; an unselected one
+has 0 or less. Low, since blurred keys move a share the more, the higher the score."""
+SELECTED = 32.0
+"""The same for an aggregate, where BOS has half of it: above the unselected, below the selected."""
 ITSELF = 4 * SELECTED
 """Score of BOS for BOS: it attends to nothing else."""
 
-
 DEFAULT_CODE = 1.5
 """The number of an aggregate that selects nothing."""
-MISSING_CODE = 4.0
-"""At least the number of a mean over positions of which one has no value."""
+MISSING_CODE = 3.0
+"""Less than the number of a mean over positions of which one has no value."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +40,74 @@ class Head:
     output: np.ndarray  # [V, D]
 
 
-def head(node: Node, stream: Stream, scratch: int | None) -> Head:
+@dataclass(frozen=True)
+class Shares:
+    """How far the weights of a head may be from equal shares of what it selects."""
+
+    uneven: float
+    """Selected positions may score by so much more or less than each other."""
+    off: float
+    """The same for all selected positions together, beside BOS."""
+    leaked: float
+    """What goes to positions that are not selected, and to BOS where it is not."""
+    rounding: float
+    """In proportion to a share."""
+
+
+def head(node: Width | Aggregate, stream: Stream, scratch: int | None) -> Head:
     """The head of a width or an aggregate; a number goes to the dimension `scratch`."""
     if isinstance(node, Width):
         assert scratch is not None
-        return Head(*_pattern(node.selector, stream, SELECTED), *_bos_share(stream, scratch))
-    assert isinstance(node, Aggregate)
+        pattern = _pattern(node.selector, stream, WIDTH_SCORE, WIDTH_SCORE)
+        return Head(*pattern, *_bos_share(stream, scratch))
     values = _copy(node, stream) if scratch is None else _mean(node, stream, scratch)
-    return Head(*_pattern(node.selector, stream, FALLBACK), *values)
+    return Head(*_pattern(node.selector, stream, SELECTED, SELECTED / 2), *values)
 
 
-def _pattern(
-    selector: Selector, stream: Stream, bos_score: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Queries and keys: one dimension for each class of keys that some query tells apart."""
-    table = Table.of(np.where(selector.table, 0, -1))
-    key_class, query_class = table.classes
-    scores = np.where(table.cells >= 0, SELECTED, 0.0)  # [key classes, query classes]
-    width = len(scores) + 1  # the last one is for BOS
-    query = np.zeros((stream.width, width))
-    query_bias = np.zeros(width)
-    _read(stream, selector.queries, scores.T[query_class], query[:, :-1], query_bias[:-1])
+# --- scores -------------------------------------------------------------------------------------
+
+
+Pattern = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Query [D, E], its bias [E], key [D, E], its bias [E]."""
+
+
+def _pattern(selector: Selector, stream: Stream, selected: float, bos_score: float) -> Pattern:
+    """Queries and keys: the scores of all parts added up, and one dimension for BOS.
+
+    Each part scores `selected` where it lets a key through and 0 elsewhere; as many are taken off
+    as there are parts beyond the first, so that only what passes all of them is above 0.
+    """
+    readers = [_scores(part, selected) for part in selector.parts]
+    width = sum(queries.shape[1] for queries, _ in readers) + 2
+    query, query_bias = np.zeros((stream.width, width)), np.zeros(width)
+    key, key_bias = np.zeros((stream.width, width)), np.zeros(width)
+    start = 0
+    for part, (query_rows, key_rows) in zip(selector.parts, readers, strict=True):
+        columns = slice(start, start + query_rows.shape[1])
+        _read(stream, part.queries, query_rows, query[:, columns], query_bias[columns])
+        _read(stream, part.keys, key_rows, key[:, columns], key_bias[columns])
+        start = columns.stop
+    key_bias[-2], query_bias[-2] = 1.0, selected * (1 - len(readers))
+    key[stream.bos] = -key_bias  # BOS has no values: it is no key by itself
     query_bias[-1] = bos_score
     query[stream.bos, -1] = ITSELF
-    key = np.zeros((stream.width, width))
-    key_bias = np.zeros(width)
-    _read(stream, selector.keys, np.eye(len(scores))[key_class], key[:, :-1], key_bias[:-1])
-    key[stream.bos, :-1] = -key_bias[:-1]  # BOS has no values: it is no key by itself
     key[stream.bos, -1] = 1.0
     return query, query_bias, key, key_bias
+
+
+def _scores(part: Part, selected: float) -> tuple[np.ndarray, np.ndarray]:
+    """What queries and keys hold for each of their values: [queries + 1, E] and [keys + 1, E].
+
+    Their product is `selected` or 0. One side is one-hot by classes that the other tells apart.
+    """
+    table = Table.of(np.where(part.table, 0, -1))
+    key_class, query_class = table.classes
+    scores = np.where(table.cells >= 0, selected, 0.0)  # [key classes, query classes]
+    if scores.shape[0] <= scores.shape[1]:
+        used = scores.any(axis=1)
+        return scores[used].T[query_class], np.eye(len(scores))[used].T[key_class]
+    used = scores.any(axis=0)
+    return np.eye(scores.shape[1])[used].T[query_class], scores[:, used][key_class]
 
 
 def _read(
@@ -78,6 +120,22 @@ def _read(
     missing = rows[-1] if node in stream.optional else np.zeros_like(rows[-1])
     bias += missing
     weight[stream.slot(node)] += rows[:-1] - missing
+
+
+def shares(node: Width | Aggregate, stream: Stream, blurs: Mapping[Node, Blur]) -> Shares:
+    """Bounds on the weights of a head, from the blur of what its scores are made of."""
+    is_width = isinstance(node, Width)
+    selected = WIDTH_SCORE if is_width else SELECTED
+    tables = [(part, np.where(part.table[:-1, :-1], selected, 0.0)) for part in node.selector.parts]
+    uneven = sum(blurs.get(part.keys, EXACT).reading(scores) for part, scores in tables)
+    off = uneven + sum(blurs.get(part.queries, EXACT).reading(scores.T) for part, scores in tables)
+    spread = min(2 * off, 300.0)  # beyond that all is lost anyway
+    to_bos = 0.0 if is_width else DEFAULT_CODE * math.exp(spread - selected / 2)
+    leaked = stream.longest * math.exp(spread - selected) + to_bos
+    return Shares(uneven, off, leaked, (stream.longest / 2 + ROUNDINGS) * UNIT)
+
+
+# --- values -------------------------------------------------------------------------------------
 
 
 Values = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -103,13 +161,31 @@ def _copy(node: Aggregate, stream: Stream) -> Values:
 
 
 def _mean(node: Aggregate, stream: Stream, scratch: int) -> Values:
-    """The mean as a number from 0 to 1, or one of the codes above."""
-    assert node.numbers is not None
-    missing = 2 * MISSING_CODE * stream.longest  # one such position lifts the whole mean
-    rows = np.append(codes(node, node.numbers), missing)[:, None]  # [operand values + 1, 1]
-    value, bias = _operand(node, rows, stream)
+    """The mean as a number from 0 to 1, or one of the codes above.
+
+    What a position without a value adds has a channel of its own: it is far larger than the
+    numbers, and would cost them their last digits.
+    """
+    numbers, missing = mean_rows(node, stream)
+    value, bias = _operand(node, np.stack([numbers, missing], axis=1), stream)
     value[stream.bos, 0] += DEFAULT_CODE
-    return value, bias, _to(scratch, stream)
+    return value, bias, np.repeat(_to(scratch, stream), 2, axis=0)
+
+
+def mean_rows(node: Aggregate, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+    """What a mean takes of each value of its operand, None last: its code, and the lift of None.
+
+    [operand values + 1] each.
+    """
+    assert node.numbers is not None
+    numbers = np.append(codes(node, node.numbers), 0.0)
+    missing = np.append(np.zeros(len(node.numbers)), largest_code(stream))
+    return numbers, missing
+
+
+def largest_code(stream: Stream) -> float:
+    """What a position without a value adds: one of them lifts the whole mean above MISSING_CODE."""
+    return 4 / 3 * MISSING_CODE * stream.longest
 
 
 def _operand(node: Aggregate, rows: np.ndarray, stream: Stream) -> tuple[np.ndarray, np.ndarray]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
+from rinject.compiler.margins import Margin
 from rinject.compiler.weights import assemble
 from rinject.errors import InputError
 from rinject.graph import Graph, build_graph
-from rinject.graph.fuse import fuse
+from rinject.graph.fuse import TABLE_LIMIT, Keep, Objective, fuse
+from rinject.graph.refresh import refresh
 from rinject.lang import Program, load_program
 
 Source: TypeAlias = str | Path | Program | rasp.SOp
@@ -26,25 +29,60 @@ def compile_program(
     max_seq_len: int | None = None,
     causal: bool = True,
     backend: Backend = "native",
+    keep: Keep = "named",
+    table_limit: int = TABLE_LIMIT,
+    objective: Objective = "depth",
 ) -> CompiledModel:
     """Compile a program into an exact transformer.
 
     `source` is the path of a `.rasp` file, a program, or any tracr RASP s-op; `vocab` and
     `max_seq_len` (without BOS) default to the program's header and are required otherwise.
-    `causal` decides alone, whatever `attention` a header names.
+    `causal` decides alone, whatever `attention` a header names. `keep` says which variables the
+    residual stream holds, `objective` what to save, and `table_limit` how many cells a table may
+    have that computes a variable from what its arguments are made of.
     Raises InputError for what cannot be compiled, SourceError for a program with mistakes.
     """
     program = load_program(source) if isinstance(source, str | Path) else source
     output, vocab, longest = _domain(program, vocab, max_seq_len)
     graph = build_graph(output, vocab, longest, causal=causal)
-    graph = fuse(graph)
     kept = program if isinstance(program, Program) else None
+    plan = partial(fuse, table_limit=table_limit, keep=keep, objective=objective)
     if backend == "tracr":
-        return _with_tracr(output, graph, kept)
+        return _with_tracr(output, plan(graph), kept)
     if backend != "native":
         raise InputError(f"unknown backend {backend!r}", hint="use native or tracr")
-    transformer, layout = assemble(graph)
-    return CompiledModel(transformer, layout, graph, backend, kept)
+    return _exact(graph, plan, kept)
+
+
+def _exact(graph: Graph, plan: Callable[[Graph], Graph], program: Program | None) -> CompiledModel:
+    """The model of a graph, in which every variable is read where it is exact enough."""
+    while True:
+        scheduled = plan(graph)
+        made = assemble(scheduled)
+        if not made.margins.too_small:
+            return CompiledModel(
+                made.transformer,
+                made.layout,
+                scheduled,
+                "native",
+                program,
+                made.wiring,
+                made.margins.least,
+            )
+        graph = _refreshed(graph, made.margins.too_small)
+
+
+def _refreshed(graph: Graph, margins: Sequence[Margin]) -> Graph:
+    """Raises InputError where reading fresh copies changes nothing."""
+    blurred = {margin.node.name: [n.name for n in margin.blurred] for margin in margins}
+    graph, before = refresh(graph, blurred), len(graph.nodes)
+    if len(graph.nodes) == before:
+        worst = min(margins, key=lambda margin: margin.share)
+        raise InputError(
+            f"float32 cannot tell all values of `{worst.node.name}` apart",
+            hint="compile for a shorter longest input, or average fewer different numbers",
+        )
+    return graph
 
 
 def _domain(

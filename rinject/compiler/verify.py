@@ -16,6 +16,7 @@ from typing import Any
 from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
+from rinject.compiler.observe import smallest_margin
 from rinject.errors import InputError
 from rinject.lang import interpret
 
@@ -38,6 +39,8 @@ class Verification:
     """Inputs on which the model or the graph differ from the interpreter."""
     first: str | None
     """A description of the first mismatch."""
+    margin: float | None = None
+    """The smallest margin seen: 1 is as designed, 0 an answer that tips over; None: not known."""
 
     @property
     def inputs(self) -> int:
@@ -66,6 +69,7 @@ def verify(
     drawn = list(drawn_inputs(model, random_inputs, random.Random(seed)))
     inputs = short + drawn
     undefined, mismatches, first = 0, 0, None
+    margins = [1.0]
     for start in range(0, len(inputs), BATCH):
         batch = inputs[start : start + BATCH]
         for tokens, *answers in zip(
@@ -79,9 +83,12 @@ def verify(
             if any(not same(expected, answer) for answer in answers):
                 mismatches += 1
                 first = first or f"{list(tokens)}: {expected} expected, {answers[0]} from the model"
+        seen = smallest_margin(model, model.graph.encode(batch))
+        margins = margins if seen is None else [*margins, seen]
         if progress is not None:
             progress(start + len(batch), len(inputs))
-    return Verification(len(short), len(drawn), undefined, mismatches, first)
+    margin = min(margins) if model.wiring else None
+    return Verification(len(short), len(drawn), undefined, mismatches, first, margin)
 
 
 def same(expected: Sequence[Any], answer: Sequence[Any]) -> bool:

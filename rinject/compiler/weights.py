@@ -15,30 +15,55 @@ number of arguments become one MLP, and every indicator saturates, so that no er
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from rinject.circuit import Layer, ResidualLayout, Slot, Transformer
-from rinject.compiler.heads import Head, head
-from rinject.compiler.mlp import Units
+from rinject.circuit.wiring import HeadRecord, LayerRecord
+from rinject.compiler.blur import EXACT, Blur
+from rinject.compiler.heads import Head, head, shares
+from rinject.compiler.margins import Margins
+from rinject.compiler.mlp import Units, points_of
+from rinject.errors import InputError
 from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Width
-from rinject.graph.fuse import is_constant, is_scalar
-from rinject.graph.stream import Stream
+from rinject.graph.nodes import is_constant, is_scalar
+from rinject.graph.stream import Stream, decoded_from, scalars
+
+LARGEST_MODEL = 500_000_000
+"""Most weights, zeros included: 2 GB in float32."""
 
 
-def assemble(graph: Graph) -> tuple[Transformer, ResidualLayout]:
-    """The transformer of a scheduled graph, and where its variables are."""
+@dataclass(frozen=True)
+class Assembly:
+    """A compiled transformer, and what there is to know about it."""
+
+    transformer: Transformer
+    layout: ResidualLayout
+    wiring: tuple[LayerRecord, ...]
+    margins: Margins
+
+
+def assemble(graph: Graph) -> Assembly:
+    """The transformer of a scheduled graph, and where its variables are.
+
+    Raises InputError where it would have more than LARGEST_MODEL weights.
+    """
     stream = Stream.of(graph)
     depth = max(graph.layers.values(), default=0)
-    layers = tuple(_layer(graph, stream, index) for index in range(1, depth + 1))
+    plant = _Plant(graph, stream)
+    layers, wiring = [], []
+    for index in range(1, depth + 1):
+        layer, record = plant.layer(index)
+        layers.append(layer)
+        wiring.append(record)
     tokens, positions = _embeddings(graph, stream)
-    slots = tuple(
-        Slot(n.name, stream.start[n], stream.start[n] + len(n.values), n.values)
-        for n in graph.stream
-    )
-    transformer = Transformer(_tensor(tokens), _tensor(positions), layers, graph.causal)
-    return transformer, ResidualLayout(slots, stream.width)
+    slots = tuple(_slot(node, stream) for node in graph.stream)
+    transformer = Transformer(_tensor(tokens), _tensor(positions), tuple(layers), graph.causal)
+    layout = ResidualLayout(slots, stream.width)
+    return Assembly(transformer, layout, tuple(wiring), plant.margins)
 
 
 def _embeddings(graph: Graph, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
@@ -66,17 +91,105 @@ def _embedded(node: Node) -> tuple[Node | None, np.ndarray]:
     return node.arguments[0], node.table.dense()[:-1]
 
 
-def _layer(graph: Graph, stream: Stream, index: int) -> Layer:
-    here = [node for node in graph.stream if graph.layers[node] == index]
-    attended = [node for node in here if isinstance(node, Width | Aggregate)]
-    scratch: dict[Node, int] = {
-        node: stream.scratch + i for i, node in enumerate(n for n in attended if is_scalar(n))
-    }
-    heads = [head(node, stream, scratch.get(node)) for node in attended]
-    return Layer(**_attention(heads, stream.width), **_mlp(graph, here, stream, scratch))
+class _Plant:
+    """Makes the layers, in their order; each builds on how exact those before it are."""
+
+    def __init__(self, graph: Graph, stream: Stream) -> None:
+        self.margins = Margins()
+        self._graph, self._stream = graph, stream
+        self._blurs: dict[Node, Blur] = {}
+        self._scalars = scalars(graph)
+        self._weights = 0
+
+    def layer(self, index: int) -> tuple[Layer, LayerRecord]:
+        """The weights of a layer, and what they are for."""
+        here = [n for n in self._graph.stream if self._graph.layers[n] == index]
+        numbers = [node for layer, node in self._scalars if layer == index]
+        carried = [node for node in numbers if node not in self._stream.numbers]
+        scratch = {node: self._stream.scratch + i for i, node in enumerate(carried)}
+        scratch |= {n: self._stream.start[n] for n in numbers if n in self._stream.numbers}
+        copies = [n for n in here if isinstance(n, Aggregate) and n not in scratch]
+        attended: list[Width | Aggregate] = [*scratch, *copies]  # type: ignore[list-item]
+        heads = [head(node, self._stream, scratch.get(node)) for node in attended]
+        attention = _attention(heads, self._stream.width)
+        self._pay(attention)
+        for node in copies:
+            self._note_copy(node)
+        units = self._units(here, scratch)
+        mlp = units.weights()
+        self._pay(mlp)
+        layer = Layer(**{name: _tensor(array) for name, array in (attention | mlp).items()})
+        return layer, LayerRecord(tuple(map(_head_record, attended)), tuple(units.blocks))
+
+    def _units(self, here: list[Node], scratch: dict[Node, int]) -> Units:
+        units = Units(self._stream, self._blurs, self.margins)
+        spread = {node: shares(node, self._stream, self._blurs) for node in scratch}  # type: ignore[arg-type]
+        for node in here:
+            source = decoded_from(node)
+            if node in self._stream.numbers:
+                units.leave(node, spread[node])
+            elif source is not None:
+                results = np.arange(len(node.values))
+                if isinstance(node, Elementwise):
+                    results = node.table.dense()[:-1]
+                units.decode(node, source, scratch[source], results, spread[source])
+            elif isinstance(node, Elementwise):
+                units.compute(node)
+            elif isinstance(node, Aggregate) and node.default >= 0:
+                units.clear_at_bos(node, self._stream.start[node] + node.default)
+            self._note_slot(node)
+        for node, dimension in scratch.items():
+            if node not in self._stream.numbers:
+                units.clear(node, dimension)
+        return units
+
+    def _note_copy(self, node: Aggregate) -> None:
+        """A copy is as blurred as what it copies, and by what leaks from other positions."""
+        found = shares(node, self._stream, self._blurs)
+        stray = found.leaked + found.rounding
+        copied = self._blurs.get(node.operand, EXACT).moved(node.copies)
+        self._blurs[node] = copied + Blur.of_each(len(node.values), stray)
+
+    def _note_slot(self, node: Node) -> None:
+        """A value is read off where its dimension is above 1/2."""
+        if node in self._stream.numbers:
+            return
+        worst = self._blurs[node].worst if node in self._blurs else 0.0
+        blurred = [n for n in node.inputs if n in self._blurs]
+        self.margins.note(node, 1 - worst / 0.5, blurred)
+
+    def _pay(self, weights: dict[str, np.ndarray]) -> None:
+        self._weights += sum(array.size for array in weights.values())
+        if self._weights > LARGEST_MODEL:
+            raise InputError(
+                f"the model would have more than {LARGEST_MODEL:,} weights",
+                hint="keep fewer variables (keep='output'), or give them fewer values",
+            )
 
 
-def _attention(heads: list[Head], width: int) -> dict[str, Tensor]:
+def _slot(node: Node, stream: Stream) -> Slot:
+    place = stream.slot(node)
+    if node not in stream.numbers:
+        return Slot(node.name, place.start, place.stop, node.values)
+    points, values = points_of(node, np.arange(len(node.values)))
+    pairs = tuple(zip(points.tolist(), values.tolist(), strict=True))
+    return Slot(node.name, place.start, place.stop, node.values, "number", pairs)
+
+
+def _head_record(node: Width | Aggregate) -> HeadRecord:
+    is_width = isinstance(node, Width)
+    parts = node.selector.parts
+    return HeadRecord(
+        variable=node.name,
+        kind="width" if is_width else "mean" if is_scalar(node) else "copy",
+        selector=node.selector.formula,
+        keys=tuple(part.keys.name for part in parts),
+        queries=tuple(part.queries.name for part in parts),
+        operand=None if isinstance(node, Width) else node.operand.name,
+    )
+
+
+def _attention(heads: list[Head], width: int) -> dict[str, np.ndarray]:
     """Heads of one layer side by side, padded to the widest."""
     count = len(heads)
     inner = max((h.query.shape[1] for h in heads), default=0)
@@ -99,28 +212,7 @@ def _attention(heads: list[Head], width: int) -> dict[str, Tensor]:
         weights["value"][i, :, : h.value.shape[1]] = h.value
         weights["value_bias"][i, : h.value.shape[1]] = h.value_bias
         weights["output"][i, : h.value.shape[1]] = h.output
-    return {name: _tensor(array) for name, array in weights.items()}
-
-
-def _mlp(
-    graph: Graph, here: list[Node], stream: Stream, scratch: dict[Node, int]
-) -> dict[str, Tensor]:
-    units = Units(stream)
-    for node in here:
-        if node in scratch:
-            units.decode(node, scratch[node], np.arange(len(node.values)), stream.start[node])
-        elif isinstance(node, Elementwise):
-            source = node.arguments[0]
-            if len(node.arguments) == 1 and source in scratch:
-                results = node.table.dense()[:-1]
-                units.decode(source, scratch[source], results, stream.start[node])
-            else:
-                units.compute(node)
-        elif isinstance(node, Aggregate) and node.default >= 0:
-            units.clear_at_bos(stream.start[node] + node.default)
-    for dimension in scratch.values():
-        units.clear(dimension)
-    return {name: _tensor(array) for name, array in units.weights().items()}
+    return weights
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -15,7 +15,7 @@ from rinject.inject.projection import variable_slices
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PACKAGES = ("rinject", "torch", "transformers", "tokenizers", "safetensors", "numpy", "tracr-pypi")
 
 R = TypeVar("R")
@@ -103,13 +103,18 @@ class BundleRecord:
     def from_json(cls, record: Mapping[str, Any]) -> BundleRecord:
         """The record that :meth:`to_json` wrote.
 
-        Raises InputError for a newer schema, and for whatever is missing or unknown.
+        Raises InputError for another schema, and for whatever is missing or unknown.
         """
         schema = record.get("schema_version")
         if isinstance(schema, int) and schema > SCHEMA_VERSION:
             raise InputError(
                 f"the bundle has schema version {schema}, this rinject knows {SCHEMA_VERSION}",
                 hint="install a newer rinject",
+            )
+        if isinstance(schema, int) and schema < SCHEMA_VERSION:
+            raise InputError(
+                f"the bundle has schema version {schema}, of an older rinject",
+                hint="make it again with rinject inject",
             )
         made: BundleRecord = _make(cls, record)
         changed = {
