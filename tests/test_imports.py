@@ -80,6 +80,39 @@ def test_light_packages_import_nothing_heavy(name: str) -> None:
     assert not set(HEAVY) & set(ran.stdout.split())
 
 
+COMPILE = """
+import sys
+from rinject.cli.main import main
+assert main(["compile", *sys.argv[1:]]) == 0
+print(*sys.modules)
+"""
+
+
+def test_the_native_compiler_needs_no_jax(tmp_path: Path) -> None:
+    program = ROOT.parent / "programs" / "histogram.rasp"
+    arguments = (
+        program,
+        "--samples",
+        "5",
+        "--max-seq-len",
+        "4",
+        "--plot",
+        "plot.png",
+        "-o",
+        "made",
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", COMPILE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    loaded = set(ran.stdout.split())
+    assert "rinject.compiler.pipeline" in loaded
+    assert not {"jax", "haiku", "transformers", "rinject.compiler.tracr_backend"} & loaded
+
+
 def test_public_names_are_found_on_first_use() -> None:
     assert rinject.load_program.__module__ == "rinject.lang.program"
     with pytest.raises(AttributeError, match="no_such_name"):

@@ -67,6 +67,15 @@ class Transformer:
             for entry in fields(layer):
                 yield f"layers.{index}.{entry.name}", getattr(layer, entry.name)
 
+    def to(self, dtype: torch.dtype) -> Transformer:
+        """The same weights in another precision; exact is float32 only (docs/exactness.md)."""
+        layers = tuple(
+            Layer(**{entry.name: getattr(layer, entry.name).to(dtype) for entry in fields(Layer)})
+            for layer in self.layers
+        )
+        tokens, positions = self.token_embedding.to(dtype), self.position_embedding.to(dtype)
+        return Transformer(tokens, positions, layers, self.causal)
+
     @torch.no_grad()
     def residuals(self, ids: Tensor) -> list[Tensor]:
         """The residual stream [B, T + 1, D] at the embedding and after each layer.
@@ -93,7 +102,8 @@ class Transformer:
         visible = (ids >= 0)[:, None, :]  # [B, 1, keys]
         if self.causal:
             visible = visible & torch.ones(ids.shape[1], ids.shape[1]).tril().bool()
-        return torch.where(visible, 0.0, MASKED)[:, None]  # [B, 1, queries or 1, keys]
+        mask = torch.where(visible, 0.0, MASKED)[:, None]  # [B, 1, queries or 1, keys]
+        return mask.to(self.token_embedding.dtype)
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor], *, layers: int, causal: bool) -> Transformer:

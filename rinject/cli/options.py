@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,6 +24,30 @@ Causal = Annotated[
         "--causal/--full",
         help="Whether a position sees only what came before it, or all.",
         show_default="the header's `attention`",
+    ),
+]
+Vocab = Annotated[
+    str | None,
+    typer.Option(
+        help='The symbols of inputs, as "a,b,c"; numbers are numbers, and "1" in quotes is text.'
+        " Or a JSON list.",
+        show_default="the header's `vocabulary`",
+    ),
+]
+Keep = Annotated[
+    Literal["named", "all", "output"],
+    typer.Option(
+        help="The variables in the residual stream: all that have a name, all, or only what the"
+        " output is made of."
+    ),
+]
+TableLimit = Annotated[
+    int, typer.Option(min=1, help="Most cells of a table that joins functions to save layers.")
+]
+Objective = Annotated[
+    Literal["depth", "width", "balanced"],
+    typer.Option(
+        help="What is to be small: the number of layers, the residual width, or their product."
     ),
 ]
 Model = Annotated[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_format
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,8 @@ from rich.text import Text
 from rinject.cli.blocks import Cell, print_blocks
 from rinject.cli.console import note, print_json, show_warnings, stdout
 from rinject.cli.options import Causal, Json
-from rinject.cli.shown_values import items, matrix, quoted, token_label
-from rinject.errors import InputError
+from rinject.cli.shown_values import items, matrix, token_label
+from rinject.cli.written_tokens import read_input
 from rinject.lang import Program, interpret_many, load_program
 
 OUTPUT = "bold green"
@@ -55,7 +53,7 @@ def run(
     program = load_program(file)
     wanted = _wanted(program, only or [], selectors)
     attention = program.header.causal if causal is None else causal
-    token_rows = [_tokens(program, text, as_json=json_input) for text in inputs]
+    token_rows = [_input(program, text, as_json=json_input) for text in inputs]
     results = [_run(program, wanted, tokens, causal=attention) for tokens in token_rows]
     _warn(program, token_rows)
     if wanted.selectors == ():
@@ -109,6 +107,10 @@ def _is_selector(program: Program, name: str) -> bool:
     return name in program.selectors and name not in program.sops
 
 
+def _input(program: Program, text: str, *, as_json: bool) -> list[Any]:
+    return read_input(text, program.header.vocabulary, name=program.name, as_json=as_json)
+
+
 def _run(program: Program, wanted: Wanted, tokens: list[Any], *, causal: bool) -> Result:
     matrices = wanted.selectors or ()
     names = (*wanted.variables, *matrices)
@@ -139,69 +141,6 @@ def _warn(program: Program, token_rows: Sequence[Sequence[Any]]) -> None:
     for tokens in token_rows:
         if longest is not None and len(tokens) > longest:
             note(f"an input has {len(tokens)} tokens; {program.name} is made for {longest} at most")
-
-
-# --- inputs -------------------------------------------------------------------------------------
-
-
-def _tokens(program: Program, text: str, *, as_json: bool) -> list[Any]:
-    """The tokens of an input. Raises InputError for what the program does not know."""
-    vocabulary = program.header.vocabulary
-    # A program that reads brackets gets brackets.
-    bracketed = text.lstrip().startswith("[") and not any(s.startswith("[") for s in vocabulary)
-    tokens = _json_tokens(text) if as_json or bracketed else _split(text, program)
-    if not tokens:
-        raise InputError("an input is empty", hint='give at least one token, as in "hello"')
-    for token in tokens if vocabulary else ():
-        if token not in vocabulary:
-            raise _unknown(token, text, program)
-    return tokens
-
-
-def _json_tokens(text: str) -> list[Any]:
-    try:
-        tokens = json_format.loads(text)
-    except ValueError as error:
-        raise InputError(
-            f"the input {text} is not a JSON list: {error}",
-            hint='write it as ["a", "b"] or [1, 2]; text does not begin with [',
-        ) from None
-    if not isinstance(tokens, list):
-        raise InputError(f"the input {text} is not a JSON list", hint='as in ["a", "b"] or [1, 2]')
-    for token in tokens:
-        if not isinstance(token, str | int | float):
-            raise InputError(
-                f"the input {text} holds {json_format.dumps(token)}",
-                hint="tokens are strings, numbers, true and false",
-            )
-    return tokens
-
-
-def _split(text: str, program: Program) -> list[str]:
-    """Words where there are blanks, else characters; of a vocabulary, its longest symbols."""
-    vocabulary = program.header.vocabulary
-    if not vocabulary:
-        return text.split() if re.search(r"\s", text) else list(text)
-    has_blanks = any(re.search(r"\s", symbol) for symbol in vocabulary)
-    longest_first = sorted(vocabulary, key=len, reverse=True)
-    symbols = []
-    for part in [text] if has_blanks else text.split():
-        place = 0
-        while place < len(part):
-            found = next((one for one in longest_first if part.startswith(one, place)), None)
-            if found is None:
-                raise _unknown(part[place:], text, program)
-            symbols.append(found)
-            place += len(found)
-    return symbols
-
-
-def _unknown(token: Any, text: str, program: Program) -> InputError:
-    shown = quoted(token) if isinstance(token, str) else repr(token)
-    return InputError(
-        f"`{program.name}` has no symbol for {shown}, in the input {text}",
-        hint=f"its vocabulary is {' '.join(program.header.vocabulary)}",
-    )
 
 
 # --- tables -------------------------------------------------------------------------------------

@@ -6,8 +6,13 @@ program. The only module that imports tracr's compiler, and with it JAX.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -21,9 +26,8 @@ from rinject.errors import RinjectError
 from rinject.graph import Graph
 from rinject.lang.interpreter import dependencies
 
-# What tracr raises, besides NotImplementedError, for programs that it does not support.
-_FAILURES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
-
+LONGEST_REASON = 300  # characters of a failure: some list the whole vocabulary
+_ADDRESS = re.compile(r"<[\w.]*?(\w+) object at 0x[0-9a-f]+>")
 _CHILDREN = ("inner", "fst", "snd", "keys", "queries", "selector", "sop")
 
 
@@ -32,17 +36,43 @@ def assemble_with_tracr(output: rasp.SOp, graph: Graph) -> tuple[Transformer, Re
 
     Raises RinjectError with tracr's own words where tracr cannot compile the program.
     """
-    output = without_constants(output)
-    try:
+    with _explained():
+        output = without_constants(output)
         assembled = compiling.compile_rasp_to_model(
             output, set(graph.vocab), graph.max_seq_len, causal=graph.causal
         )
-    except (NotImplementedError, *_FAILURES) as error:
+        return _transformer(assembled, graph), _layout(assembled, graph.output, output.label)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Keeps tracr's log quiet, and gives the reason of any failure in one line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # a line for each value on which a function fails
+    try:
+        yield
+    except Exception as error:  # tracr raises all kinds for what it does not support
         raise RinjectError(
-            f"tracr cannot compile this program: {type(error).__name__}: {error}",
+            f"tracr cannot compile this program: {_reason(error)}",
             hint="the native backend can (--backend native)",
         ) from error
-    return _transformer(assembled, graph), _layout(assembled, graph.output, output.label)
+    finally:
+        logging.disable(before)
+
+
+def _reason(error: Exception) -> str:
+    """Type and message; where tracr did not mean to raise, in which of its modules."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    message = "; ".join(dict.fromkeys(filter(None, lines))).replace(":;", ":") or "no message"
+    message = _ADDRESS.sub(r"\1", message)
+    if len(message) > LONGEST_REASON:
+        message = message[:LONGEST_REASON] + "…"
+    if isinstance(error, NotImplementedError):
+        return message
+    files = [Path(frame.filename) for frame in extract_tb(error.__traceback__)]
+    modules = [file.stem for file in files if file.parts[-3:-1] == ("tracr", "compiler")]
+    where = f" (in tracr's {modules[-1]})" if modules else ""
+    return f"{type(error).__name__}: {message}{where}"
 
 
 def without_constants(output: rasp.SOp) -> rasp.SOp:

@@ -15,6 +15,7 @@ number of arguments become one MLP, and every indicator saturates, so that no er
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,10 +184,15 @@ def _head_record(node: Width | Aggregate) -> HeadRecord:
         variable=node.name,
         kind="width" if is_width else "mean" if is_scalar(node) else "copy",
         selector=node.selector.formula,
-        keys=tuple(part.keys.name for part in parts),
-        queries=tuple(part.queries.name for part in parts),
+        keys=_variables(part.keys for part in parts),
+        queries=_variables(part.queries for part in parts),
         operand=None if isinstance(node, Width) else node.operand.name,
     )
+
+
+def _variables(nodes: Iterable[Node]) -> tuple[str, ...]:
+    """Names, each once; constants are part of the weights."""
+    return tuple(dict.fromkeys(node.name for node in nodes if not is_constant(node)))
 
 
 def _attention(heads: list[Head], width: int) -> dict[str, np.ndarray]:
