@@ -15,9 +15,11 @@ from rinject import __version__
 from rinject.cli import (
     check,
     compile,
+    compress,
     decode,
     draw,
     evaluate,
+    export,
     fmt,
     inject,
     lsp,
@@ -39,7 +41,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (compile, draw, run, repl, tokens, inject, decode, evaluate, check, fmt, lsp):
+COMMANDS = (
+    compile,
+    compress,
+    draw,
+    export,
+    run,
+    repl,
+    tokens,
+    inject,
+    decode,
+    evaluate,
+    check,
+    fmt,
+    lsp,
+)
+for module in COMMANDS:
     module.register(app)
 
 

@@ -113,7 +113,7 @@ def test_damaged_memory_is_no_memory(here: Path) -> None:
 
 COMMANDS = (
     *("compile", "tokens", "inject", "decode", "eval", "check"),
-    *("run", "repl", "fmt", "draw", "lsp"),
+    *("run", "repl", "fmt", "draw", "export", "lsp"),
 )
 
 
