@@ -37,6 +37,7 @@ TIPPING = 0.5
 """How far z may stray: nominally it is 1 away from 0, and the indicator tips at 1/2."""
 SURE = 0.25
 """A sum is computed as one only where z strays less than this."""
+_NO_GAP = 1e-30  # what cannot be told apart at all has no margin, but its weights are finite
 _LOOK_UP = 4.0  # z of a look-up: 2 where all arguments match, -2 or less where one does not
 LOOK_UP_ROOM = _LOOK_UP / 2 - TIPPING
 
@@ -97,7 +98,7 @@ class Units:
         self, node: Node, source: Node, scratch: int, results: np.ndarray, shares: Shares
     ) -> None:
         """`node` has its value `results[i]` where `source`, which a head wrote to `scratch` as a
-        number, has its value i."""
+        number, has its value i; the last result is for none."""
         first = self._count
         points, values = points_of(source, results)
         steps = _steps(points, values)
@@ -109,7 +110,7 @@ class Units:
 
     def leave(self, node: Node, shares: Shares) -> None:
         """A number stays in the stream as it is."""
-        steps = _steps(*points_of(node, np.arange(len(node.values))))
+        steps = _steps(*points_of(node, identity(node)))
         self._note_number(node, steps, shares)
 
     def _note_number(self, source: Node, steps: Steps, shares: Shares) -> None:
@@ -385,24 +386,29 @@ def _steps(points: np.ndarray, values: np.ndarray) -> Steps:
     """Where ascending points pass from one value to another."""
     (before,) = np.nonzero(values[1:] != values[:-1])
     fst, snd = points[before], points[before + 1]
-    gaps = np.maximum(snd - fst, np.finfo(float).tiny)
+    gaps = np.maximum(snd - fst, _NO_GAP)
     return Steps((fst + snd) / 2, gaps, values[before], values[before + 1])
 
 
 def points_of(source: Node, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The numbers that attention yields for the values of `source`, ascending, and the results.
 
-    What no input reaches is left out, so that the thresholds lie between neighbours.
+    `results` are for the values, and the last for none. What no input reaches is left out, so that
+    the thresholds lie between neighbours.
     """
     if isinstance(source, Width):
-        return 1 / (np.arange(len(source.values), 0, -1)), results[::-1]
+        return 1 / (np.array(source.values[::-1]) + 1), results[:-1][::-1]
     assert isinstance(source, Aggregate)
     places = [i for i, value in enumerate(source.values) if is_number(value)]
     numbers = codes(source, np.array([float(source.values[i]) for i in places]))
     inside = (numbers >= 0) & (numbers <= 1)
-    fallback = results[source.default] if source.default >= 0 else NONE
     points = np.append(numbers[inside], [DEFAULT_CODE, MISSING_CODE])
-    return points, np.append(np.asarray(results)[places][inside], [fallback, NONE])
+    return points, np.append(results[places][inside], results[[source.default, NONE]])
+
+
+def identity(node: Node) -> np.ndarray:
+    """The index of each value, and of none. [values + 1]"""
+    return np.append(np.arange(len(node.values)), NONE)
 
 
 def _lifts(source: Node, stream: Stream) -> bool:

@@ -27,7 +27,7 @@ from rinject.circuit.wiring import HeadRecord, LayerRecord
 from rinject.compiler.blur import EXACT, Blur
 from rinject.compiler.heads import Head, head, shares
 from rinject.compiler.margins import Margins
-from rinject.compiler.mlp import Units, points_of
+from rinject.compiler.mlp import Units, identity, points_of
 from rinject.errors import InputError
 from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Width
 from rinject.graph.nodes import is_constant, is_scalar
@@ -130,9 +130,8 @@ class _Plant:
             if node in self._stream.numbers:
                 units.leave(node, spread[node])
             elif source is not None:
-                results = np.arange(len(node.values))
-                if isinstance(node, Elementwise):
-                    results = node.table.dense()[:-1]
+                function = node.table.dense() if isinstance(node, Elementwise) else None
+                results = identity(node) if function is None else function
                 units.decode(node, source, scratch[source], results, spread[source])
             elif isinstance(node, Elementwise):
                 units.compute(node)
@@ -172,7 +171,7 @@ def _slot(node: Node, stream: Stream) -> Slot:
     place = stream.slot(node)
     if node not in stream.numbers:
         return Slot(node.name, place.start, place.stop, node.values)
-    points, values = points_of(node, np.arange(len(node.values)))
+    points, values = points_of(node, identity(node))
     pairs = tuple(zip(points.tolist(), values.tolist(), strict=True))
     return Slot(node.name, place.start, place.stop, node.values, "number", pairs)
 

@@ -134,12 +134,23 @@ class Builder:
                 "`length` looks ahead: a causal model cannot know how much is still to come",
                 hint="compile with causal=False, or count with selector_width(full_s)",
             )
-        return Width(*self._head(expr, self._counts()), Selector((), "full_s"))
+        everything = Selector((), "full_s")
+        return Width(*self._head(expr, self._counts(everything)), everything)
 
     def full(self, expr: rasp.Full) -> Node:
         values = () if expr.fill is None else (expr.fill,)
         cells = np.array(NONE if expr.fill is None else 0)
         return Elementwise(*self._head(expr, values), (), Table((), cells))
+
+    def constant(self, expr: rasp.ConstantSOp) -> Node:
+        """A value for each position; there is none beyond the last."""
+        given = [value for value in expr.value[: self.longest] if value is not None]
+        values = value_set(given, expr)
+        place = places(values)
+        row = [NONE if value is None else place[value] for value in expr.value[: self.longest]]
+        dense = np.array(row + [NONE] * (self.longest + 1 - len(row)))
+        positions = self._positions()
+        return Elementwise(*self._head(expr, values), (positions,), Table.of(dense))
 
     def map(self, expr: rasp.Map) -> Node:
         return self._elementwise(expr, expr.f, [self.built[id(expr.inner)]])
@@ -152,7 +163,7 @@ class Builder:
 
     def width(self, expr: rasp.SelectorWidth) -> Node:
         selector = self.built[id(expr.selector)]
-        return Width(*self._head(expr, self._counts()), selector)
+        return Width(*self._head(expr, self._counts(selector)), selector)
 
     def aggregate(self, expr: rasp.Aggregate) -> Node:
         selector: Selector = self.built[id(expr.selector)]
@@ -160,7 +171,7 @@ class Builder:
         single = selects_one(selector, self._unique) or not any(map(is_number, operand.values))
         means, alone = (operand.values,) * 2 if single else self._means(operand, expr)
         default = () if expr.default is None else (expr.default,)
-        values = value_set([*means, *default])
+        values = value_set([*means, *default], expr)
         place = places(values)
         numbers = None if single else np.array([float(v) for v in operand.values])
         copies = np.array([place[v] for v in alone] + [NONE])
@@ -186,6 +197,14 @@ class Builder:
         table = selection(expr.predicate, keys.values, queries.values, pay)
         self._hide_none(table, (keys, queries))
         return Selector(() if table.all() else (Part(keys, queries, table),), self._formula(expr))
+
+    def constant_selector(self, expr: rasp.ConstantSelector) -> Selector:
+        """A matrix of queries by keys."""
+        rows = np.array(expr.value, dtype=bool)[: self.longest, : self.longest]
+        table = np.zeros((self.longest + 1, self.longest + 1), dtype=bool)
+        table[: rows.shape[1], : rows.shape[0]] = rows.T
+        positions = self._positions()
+        return Selector((Part(positions, positions, table),), self._formula(expr))
 
     def selector_not(self, expr: rasp.SelectorNot) -> Selector:
         """One table over all variables of the selector."""
@@ -298,7 +317,8 @@ class Builder:
         shape = [len(argument.values) + 1 for argument in arguments]
         self.budget.table(expr, math.prod(shape))
         pay = partial(self.budget.loop, expr)
-        values, inside = tabulate(function, [argument.values for argument in arguments], pay)
+        sets = [argument.values for argument in arguments]
+        values, inside = tabulate(function, sets, expr, pay)
         dense = np.full(shape, NONE)
         dense[tuple(slice(0, -1) for _ in arguments)] = inside
         self._hide_none(dense, arguments)
@@ -327,8 +347,23 @@ class Builder:
         text = self._formulas[id(expr)] = formula(expr, words)
         return text
 
-    def _counts(self) -> tuple[int, ...]:
-        return tuple(range(self.longest + 1))
+    def _counts(self, selector: Selector) -> tuple[int, ...]:
+        """How many a selector may select: none only where a position may not select itself."""
+        always_itself = all(
+            part.keys is part.queries and part.table.diagonal().all() for part in selector.parts
+        )
+        return tuple(range(1 if always_itself else 0, self.longest + 1))
+
+    def _positions(self) -> Node:
+        """The positions, for what depends on them without naming them."""
+        known = [node for node in self.nodes if isinstance(node, Indices)]
+        if known:
+            return known[0]
+        node = Indices("positions", tuple(range(self.longest)), False, "indices")
+        self._taken.add(node.name)
+        self._unique.add(node)
+        self.nodes.append(node)
+        return node
 
 
 _BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
@@ -336,6 +371,8 @@ _BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
     rasp.IndicesType: Builder.indices,
     rasp.LengthType: Builder.length,
     rasp.Full: Builder.full,
+    rasp.ConstantSOp: Builder.constant,
+    rasp.ConstantSelector: Builder.constant_selector,
     rasp.Map: Builder.map,
     rasp.SequenceMap: Builder.sequence_map,
     rasp.LinearSequenceMap: Builder.sequence_map,

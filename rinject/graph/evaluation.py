@@ -51,7 +51,7 @@ def _(node: Elementwise, ids: np.ndarray, known: Known, visible: np.ndarray) -> 
 
 @evaluate_node.register
 def _(node: Width, ids: np.ndarray, known: Known, visible: np.ndarray) -> np.ndarray:
-    return selected(node.selector, known, visible).sum(axis=-1)
+    return selected(node.selector, known, visible).sum(axis=-1) - node.values[0]
 
 
 @evaluate_node.register

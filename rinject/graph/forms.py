@@ -15,6 +15,9 @@ from rinject.graph.nodes import Elementwise, Node
 from rinject.graph.tables import Table, compose, composed_cells
 from rinject.graph.timing import elementwise_ready
 
+ROOM = 16
+"""So many times the limit may be made before it is known which cells are alike."""
+
 
 @dataclass(frozen=True, eq=False)
 class Form:
@@ -92,30 +95,36 @@ def _reading_before(
             if not early:
                 return None
             inner[argument] = early[0]
-    folded = fold(node.arguments, node.table, inner, limit)
+    folded = fold(node.arguments, node.table, inner, ROOM * limit)
     if folded is None:
-        inner |= _within(node.arguments, inner, forms)
-        folded = fold(node.arguments, node.table, inner, limit)
-    return None if folded is None else _form(*folded, times)
+        return None
+    arguments, table = _leanest(*folded, forms)
+    return _form(arguments, table, times) if table.cells.size <= limit else None
 
 
-def _within(
-    arguments: Sequence[Node], inner: Mapping[Node, Form], forms: Forms
-) -> dict[Node, Form]:
-    """Forms of further arguments that read only what is read in any case: folding them in too
-    takes axes out of the table."""
-    read = {a for argument in arguments for a in _sources(argument, inner)}
-    more: dict[Node, Form] = {}
+def _leanest(
+    arguments: tuple[Node, ...], table: Table, forms: Forms
+) -> tuple[tuple[Node, ...], Table]:
+    """The same function with fewer axes: arguments that others tell are folded in, and arguments
+    that are functions of one variable give way to it."""
+    for inner in _joinable(arguments, forms):
+        folded = fold(arguments, table, inner, math.inf)
+        if folded is not None and folded[1].cells.size < max(table.cells.size, 2):
+            return _leanest(*folded, forms)
+    return arguments, table
+
+
+def _joinable(arguments: tuple[Node, ...], forms: Forms) -> Iterator[dict[Node, Form]]:
+    """Ways to have fewer arguments."""
+    functions: dict[Node, dict[Node, Form]] = {}
     for argument in arguments:
-        for form in () if argument in inner else forms.get(argument, ()):
-            if read.issuperset(form.arguments) and argument not in form.arguments:
-                more[argument] = form
-                break
-    return more
-
-
-def _sources(argument: Node, inner: Mapping[Node, Form]) -> tuple[Node, ...]:
-    return inner[argument].arguments if argument in inner else (argument,)
+        others = {other for other in arguments if other is not argument}
+        for form in forms.get(argument, ()):
+            if others.issuperset(form.arguments):
+                yield {argument: form}
+            elif len(form.arguments) == 1:
+                functions.setdefault(form.arguments[0], {}).setdefault(argument, form)
+    yield from (group for group in functions.values() if len(group) > 1)
 
 
 def fold(
@@ -123,12 +132,12 @@ def fold(
 ) -> tuple[tuple[Node, ...], Table] | None:
     """A function of `arguments` as one of what `inner` computes them from.
 
-    None where the table would have more than `limit` cells.
+    None where more than `limit` cells would have to be made.
     """
     sources: list[Node] = []
     slots: list[list[int]] = []
     for argument in arguments:
-        used = _sources(argument, inner)
+        used = inner[argument].arguments if argument in inner else (argument,)
         sources += [source for source in used if source not in sources]
         slots.append([sources.index(source) for source in used])
     tables = [inner[a].table if a in inner else None for a in arguments]

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from rinject.graph.forms import Form, fold, forms_of
+from rinject.graph.forms import ROOM, Form, fold, forms_of
 from rinject.graph.graph import Graph
 from rinject.graph.limits import LARGEST_TABLE
 from rinject.graph.nodes import (
@@ -133,22 +133,29 @@ class _Plan:
             self.forms[node] = forms
             self.times[node] = min(form.ready for form in forms)
         elif isinstance(node, Width | Aggregate):
-            last = max((self._earliest_source(n) for n in node.inputs), default=0)
-            self.times[node] = attention_after(last) + is_scalar(node)
+            self.times[node] = attention_after(self._inputs_ready(node)) + is_scalar(node)
         else:
             self.times[node] = 0
         self.burdens[node] = self._burden(node)
 
-    def _earliest_source(self, node: Node) -> int:
-        return min(self.times[source] for source, _ in self._sources(node))
+    def _inputs_ready(self, node: Width | Aggregate) -> int:
+        last = max((self._earliest(n) for n in node.selector.inputs), default=0)
+        if isinstance(node, Aggregate):
+            return max(last, self._earliest(node.operand, complete=_is_mean(node)))
+        return last
 
-    def _sources(self, node: Node) -> list[tuple[Node, np.ndarray]]:
+    def _earliest(self, node: Node, *, complete: bool = False) -> int:
+        return min(self.times[source] for source, _ in self._sources(node, complete=complete))
+
+    def _sources(self, node: Node, *, complete: bool = False) -> list[tuple[Node, np.ndarray]]:
         """The single nodes that a head can read `node` from, with the map from their values (None
-        last) to its values; itself first."""
+        last) to its values; itself first. `complete`: each of their values must map to one."""
         found: list[tuple[Node, np.ndarray]] = [(node, np.append(np.arange(len(node.values)), -1))]
         for form in self.forms.get(node, ()):
             if len(form.arguments) == 1:
-                found.append((form.arguments[0], form.table.dense()))
+                values = form.table.dense()
+                if not (complete and (values[:-1] == NONE).any()):
+                    found.append((form.arguments[0], values))
         return found
 
     # --- backwards: what to compute, and from what ---
@@ -216,8 +223,8 @@ class _Plan:
     def _leaner(self, form: Form, deadline: int) -> Iterator[Form]:
         """Forms with less and less of what would be in the stream for the node alone."""
         while inner := self._private(form, deadline):
-            folded = fold(form.arguments, form.table, inner, self.limit)
-            if folded is None:
+            folded = fold(form.arguments, form.table, inner, ROOM * self.limit)
+            if folded is None or folded[1].cells.size > self.limit:
                 return
             arguments, table = folded
             last = max((self.times[argument] for argument in arguments), default=-1)
@@ -267,12 +274,9 @@ class _Plan:
         """
         able = [
             (source, values)
-            for source, values in self._sources(node)
-            if self.times[source] <= latest
-            and len(values) * other <= LARGEST_TABLE
-            and not (complete and source is not node and (values[:-1] == NONE).any())
-        ]
-        able = able or self._sources(node)[:1]
+            for source, values in self._sources(node, complete=complete)
+            if self.times[source] <= latest and len(values) * other <= LARGEST_TABLE
+        ] or self._sources(node)[:1]
         source, values = min(able, key=lambda pair: self._cost([pair[0]]))
         self._require([source], latest)
         return source, values

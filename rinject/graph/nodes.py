@@ -90,7 +90,7 @@ class Selector:
 
 @dataclass(frozen=True, eq=False)
 class Width(Node):
-    """How many positions are selected: `values` is 0, 1, …, the longest input."""
+    """How many positions are selected: `values` run from 0 or 1 up to the longest input."""
 
     selector: Selector
 
@@ -130,7 +130,8 @@ def is_scalar(node: Node) -> bool:
 def may_be_missing(node: Node, optional: Container[Node]) -> bool:
     """Whether the node may have no value somewhere, given which of its inputs may have none."""
     if isinstance(node, Aggregate):
-        return node.default < 0 or node.operand in optional
+        lost = bool((node.copies[:-1] < 0).any())  # what is copied may map to no value
+        return node.default < 0 or lost or node.operand in optional
     if isinstance(node, Elementwise):
         return node.table.can_be_missing([argument in optional for argument in node.arguments])
     return False

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from tracr.rasp import rasp
 
+from rinject.errors import InputError
 from rinject.graph.lanes import Lane, NotAnArray, compare, evaluate, lane_of, numbered
 from rinject.graph.means import is_number
 from rinject.graph.nodes import Value
@@ -21,12 +22,12 @@ Pay = Callable[[int], None]
 
 
 def tabulate(
-    function: Callable[..., Value], sets: Sequence[Sequence[Value]], pay: Pay
+    function: Callable[..., Value], sets: Sequence[Sequence[Value]], expr: rasp.SOp, pay: Pay
 ) -> tuple[tuple[Value, ...], np.ndarray]:
     """The value set of a function, and the index of each result. int, one axis for each set.
 
     What it cannot compute never occurs, or has no value (-1): the interpreter raises there, so no
-    input that reaches such a combination has a meaning.
+    input that reaches such a combination has a meaning. Raises InputError for unhashable values.
     """
     shape = tuple(map(len, sets))
     size = int(np.prod(shape))
@@ -37,7 +38,7 @@ def tabulate(
             pass
     pay(size)
     results = list(_results(function, sets))
-    values = value_set(result for result in results if result is not None)
+    values = value_set((result for result in results if result is not None), expr)
     place = places(values)
     flat = [NONE if result is None else place[result] for result in results]
     return values, np.array(flat, dtype=np.int64).reshape(shape)
@@ -60,9 +61,18 @@ def selection(
     return table
 
 
-def value_set(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Distinct values: numbers in order, anything else as it comes."""
-    distinct = list(dict.fromkeys(values))
+def value_set(values: Iterable[Value], expr: rasp.SOp) -> tuple[Value, ...]:
+    """Distinct values: numbers in order, anything else as it comes.
+
+    Raises InputError for values that cannot be told apart by hashing, such as lists.
+    """
+    try:
+        distinct = list(dict.fromkeys(values))
+    except TypeError as error:
+        raise InputError(
+            f"`{expr.name}` has values that cannot be told apart: {error}",
+            hint="use numbers, strings, truth values or tuples of them",
+        ) from error
     return tuple(sorted(distinct) if all(map(is_number, distinct)) else distinct)
 
 

@@ -198,3 +198,19 @@ def test_names_are_unique() -> None:
 
 def test_empty_inputs(dyck: CompiledModel) -> None:
     assert dyck.run_batch([[], []]) == dyck.graph.run([[], []]) == [[], []]
+
+
+def test_constants_by_position() -> None:
+    letters = rasp.ConstantSOp(["x", None, "y"])
+    earlier = rasp.ConstantSelector([[q > k for k in range(3)] for q in range(3)])
+    for output in (letters, rasp.Aggregate(before(1), letters), rasp.SelectorWidth(earlier)):
+        model = compile_program(output, vocab="ab", max_seq_len=3, causal=False)
+        result = verify(model, output=output, random_inputs=30)
+        assert result.mismatches == 0, result.first
+        assert result.inputs > 8  # the others are of another length than the constant
+    assert compile_program(letters, vocab="ab", max_seq_len=3).run("aba") == ["x", None, "y"]
+
+
+def test_values_that_cannot_be_hashed_are_refused() -> None:
+    with pytest.raises(InputError, match="cannot be told apart"):
+        compile_program(rasp.Map(lambda x: [x], rasp.tokens), vocab="ab", max_seq_len=3)

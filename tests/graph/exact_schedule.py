@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import product
 
 from rinject.graph import Aggregate, Elementwise, Graph, Node, Table, Width
-from rinject.graph.forms import Form, fold
+from rinject.graph.forms import ROOM, Form, fold
 from rinject.graph.nodes import is_scalar
 from rinject.graph.timing import attention_after, elementwise_ready, layer_of
 
@@ -63,9 +64,9 @@ def _all_forms(
             for argument in node.arguments
             for source in (inner[argument].arguments if argument in inner else (argument,))
         }
-        allowed = limit if inner and len(sources) > 1 else float("inf")
-        folded = fold(node.arguments, node.table, inner, allowed)
-        if folded is not None:
+        is_free = not inner or len(sources) == 1
+        folded = fold(node.arguments, node.table, inner, math.inf if is_free else ROOM * limit)
+        if folded is not None and (is_free or folded[1].cells.size <= limit):
             arguments, table = folded
             found[tuple(sorted(arguments, key=id))] = _form(arguments, table, times)
     return list(found.values())

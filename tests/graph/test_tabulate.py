@@ -77,7 +77,7 @@ def test_terms(term: Term, first: list[Any], second: list[Any]) -> None:
         values, indices = numbered(evaluate(term, (first, second)), (len(first), len(second)))
     except NotAnArray:
         assume(False)
-    expected, places = tabulate(lambda x, y: function(x, y), (first, second), free)
+    expected, places = tabulate(lambda x, y: function(x, y), (first, second), rasp.tokens, free)
     assert typed(values) == typed(expected)
     np.testing.assert_array_equal(indices, places)
 
@@ -109,8 +109,8 @@ TREES = {
 @pytest.mark.parametrize("term", TREES.values(), ids=TREES)
 def test_large_tables_take_no_loop(term: Term) -> None:
     function = Elementwise(term)
-    values, indices = tabulate(function, (MANY, MANY), refuse)
-    expected, places = tabulate(lambda x, y: function(x, y), (MANY, MANY), free)
+    values, indices = tabulate(function, (MANY, MANY), rasp.tokens, refuse)
+    expected, places = tabulate(lambda x, y: function(x, y), (MANY, MANY), rasp.tokens, free)
     assert typed(values) == typed(expected)
     np.testing.assert_array_equal(indices, places)
 
@@ -126,5 +126,5 @@ def test_a_selector_of_nothing() -> None:
 
 
 def test_what_cannot_be_computed_has_no_value() -> None:
-    values, indices = tabulate(lambda x: 6 / x, ([0, 2, 3, "a"],), free)
+    values, indices = tabulate(lambda x: 6 / x, ([0, 2, 3, "a"],), rasp.tokens, free)
     assert (values, indices.tolist()) == ((2.0, 3.0), [-1, 1, 0, -1])
