@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,6 +34,50 @@ class Layer:
     def heads(self) -> int:
         """Number of attention heads."""
         return self.query.shape[0]
+
+    @cached_property
+    def used(self) -> Used:
+        """What there is to compute, without zeros for dimensions that the layer leaves alone."""
+        reads = ((self.query != 0) | (self.key != 0)).any(dim=2).any(dim=0)  # [D]
+        reads |= (self.value != 0).any(dim=2).any(dim=0)
+        writes = (self.output != 0).any(dim=1).any(dim=0) | (self.output_bias != 0)  # [D]
+        hidden_reads = (self.hidden != 0).any(dim=1)  # [D]
+        hidden_writes = (self.mlp_output != 0).any(dim=0) | (self.mlp_output_bias != 0)  # [D]
+        fst, snd, third, fourth = (
+            mask.nonzero().flatten() for mask in (reads, writes, hidden_reads, hidden_writes)
+        )
+        return Used(
+            heads_read=fst,
+            query=self.query[:, fst],
+            key=self.key[:, fst],
+            value=self.value[:, fst],
+            heads_write=snd,
+            output=self.output[:, :, snd],
+            output_bias=self.output_bias[snd],
+            mlp_reads=third,
+            hidden=self.hidden[third],
+            mlp_writes=fourth,
+            mlp_output=self.mlp_output[:, fourth],
+            mlp_output_bias=self.mlp_output_bias[fourth],
+        )
+
+
+@dataclass(frozen=True)
+class Used:
+    """The weights of a layer between the dimensions of the stream that it reads and writes."""
+
+    heads_read: Tensor  # [R]
+    query: Tensor  # [H, R, E]
+    key: Tensor  # [H, R, E]
+    value: Tensor  # [H, R, V]
+    heads_write: Tensor  # [W]
+    output: Tensor  # [H, V, W]
+    output_bias: Tensor  # [W]
+    mlp_reads: Tensor  # [R']
+    hidden: Tensor  # [R', F]
+    mlp_writes: Tensor  # [W']
+    mlp_output: Tensor  # [F, W']
+    mlp_output_bias: Tensor  # [W']
 
 
 @dataclass(frozen=True)
@@ -82,16 +127,25 @@ class Transformer:
 
         `ids` [B, T] holds vocabulary indices, PAD = -1 on the right; BOS is put in front here.
         """
+        return list(self._streams(ids))
+
+    @torch.no_grad()
+    def final(self, ids: Tensor) -> Tensor:
+        """The last of the residual streams; the others are not kept."""
+        for stream in self._streams(ids):
+            last = stream
+        return last
+
+    def _streams(self, ids: Tensor) -> Iterator[Tensor]:
         ids = self.with_bos(ids)  # [B, T + 1]
         mask = self.mask(ids)
         stream = self.token_embedding[ids.clamp(min=0)]  # [B, T + 1, D]
         stream = stream + self.position_embedding[: ids.shape[1]]
-        streams = [stream]
+        yield stream
         for layer in self.layers:
             stream = stream + attend(layer, stream, mask)
             stream = stream + transform(layer, stream)
-            streams.append(stream)
-        return streams
+            yield stream
 
     def with_bos(self, ids: Tensor) -> Tensor:
         """Ids [B, T + 1] with BOS in front."""
@@ -119,8 +173,10 @@ class Transformer:
 
 def scores(layer: Layer, stream: Tensor) -> Tensor:
     """Unscaled attention scores [B, H, queries, keys] of a stream [B, T, D], without a mask."""
-    queries = torch.einsum("btd,hde->bhte", stream, layer.query) + layer.query_bias[:, None]
-    keys = torch.einsum("btd,hde->bhte", stream, layer.key) + layer.key_bias[:, None]
+    used = layer.used
+    read = stream[..., used.heads_read]  # [B, T, R]
+    queries = torch.einsum("btr,hre->bhte", read, used.query) + layer.query_bias[:, None]
+    keys = torch.einsum("btr,hre->bhte", read, used.key) + layer.key_bias[:, None]
     return queries @ keys.mT
 
 
@@ -128,16 +184,26 @@ def attend(layer: Layer, stream: Tensor, mask: Tensor) -> Tensor:
     """What the heads of a layer add to the stream [B, T, D]."""
     if not layer.heads:
         return torch.zeros_like(stream)
-    values = torch.einsum("btd,hdv->bhtv", stream, layer.value) + layer.value_bias[:, None]
+    used = layer.used
+    read = stream[..., used.heads_read]  # [B, T, R]
+    values = torch.einsum("btr,hrv->bhtv", read, used.value) + layer.value_bias[:, None]
     pattern = torch.softmax(scores(layer, stream) + mask, dim=-1)  # [B, H, queries, keys]
-    return torch.einsum("bhtv,hvd->btd", pattern @ values, layer.output) + layer.output_bias
+    written = torch.einsum("bhtv,hvw->btw", pattern @ values, used.output) + used.output_bias
+    return _spread(written, used.heads_write, stream)
 
 
 def activations(layer: Layer, stream: Tensor) -> Tensor:
     """What the hidden units [B, T, F] of a layer's MLP get from a stream [B, T, D], before ReLU."""
-    return stream @ layer.hidden + layer.hidden_bias
+    return stream[..., layer.used.mlp_reads] @ layer.used.hidden + layer.hidden_bias
 
 
 def transform(layer: Layer, stream: Tensor) -> Tensor:
     """What the MLP of a layer adds to the stream [B, T, D]."""
-    return torch.relu(activations(layer, stream)) @ layer.mlp_output + layer.mlp_output_bias
+    used = layer.used
+    written = torch.relu(activations(layer, stream)) @ used.mlp_output + used.mlp_output_bias
+    return _spread(written, used.mlp_writes, stream)
+
+
+def _spread(written: Tensor, dimensions: Tensor, stream: Tensor) -> Tensor:
+    """What goes to some dimensions [B, T, W] as an addition to the whole stream [B, T, D]."""
+    return torch.zeros_like(stream).index_copy(-1, dimensions, written)
