@@ -95,12 +95,24 @@ def _pattern(selector: Selector, stream: Stream, selected: float, bos_score: flo
     return query, query_bias, key, key_bias
 
 
+def head_width(node: Width | Aggregate) -> int:
+    """Columns of the queries, or keys, and of the values of a head together, before it is made."""
+    inner = sum(min(_classes(part).cells.shape) for part in node.selector.parts) + 2
+    is_number = isinstance(node, Width) or node.numbers is not None
+    return inner + (2 if is_number else len(node.values))
+
+
+def _classes(part: Part) -> Table:
+    """What keys and queries must be told apart for: 0 where they match, else -1."""
+    return Table.of(np.where(part.table, 0, -1))
+
+
 def _scores(part: Part, selected: float) -> tuple[np.ndarray, np.ndarray]:
     """What queries and keys hold for each of their values: [queries + 1, E] and [keys + 1, E].
 
     Their product is `selected` or 0. One side is one-hot by classes that the other tells apart.
     """
-    table = Table.of(np.where(part.table, 0, -1))
+    table = _classes(part)
     key_class, query_class = table.classes
     scores = np.where(table.cells >= 0, selected, 0.0)  # [key classes, query classes]
     if scores.shape[0] <= scores.shape[1]:

@@ -28,6 +28,7 @@ from rinject.compiler.heads import (
     mean_rows,
 )
 from rinject.compiler.margins import Margins
+from rinject.compiler.size import check_size
 from rinject.graph import Aggregate, Elementwise, Node, Width
 from rinject.graph.means import is_number
 from rinject.graph.stream import Stream
@@ -64,16 +65,16 @@ class Units:
         self._inputs: list[tuple[int, np.ndarray, np.ndarray]] = []  # first unit, rows [R], [R, U]
         self._biases: list[np.ndarray] = []
         self._outputs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # unit, dim, weight
-        self._count = 0
+        self.count = 0
         self.blocks: list[BlockRecord] = []
 
     def weights(self) -> dict[str, np.ndarray]:
         """hidden [D, F], hidden_bias [F], mlp_output [F, D], mlp_output_bias [D]; float32."""
         width = self._stream.width
-        hidden = np.zeros((width, self._count), dtype=np.float32)
+        hidden = np.zeros((width, self.count), dtype=np.float32)
         for first, rows, block in self._inputs:
             hidden[rows, first : first + block.shape[1]] = block
-        output = np.zeros((self._count, width), dtype=np.float32)
+        output = np.zeros((self.count, width), dtype=np.float32)
         for units, dimensions, weights in self._outputs:
             np.add.at(output, (units, dimensions), weights)
         biases = np.concatenate([np.zeros(0), *self._biases])
@@ -88,7 +89,7 @@ class Units:
 
     def compute(self, node: Elementwise) -> None:
         """An elementwise node, from the one-hot slots of its arguments."""
-        first = self._count
+        first = self.count
         kind: BlockKind = "sum" if self._add_up(node) else "table"
         if kind == "table":
             self._look_up(node)
@@ -99,7 +100,7 @@ class Units:
     ) -> None:
         """`node` has its value `results[i]` where `source`, which a head wrote to `scratch` as a
         number, has its value i; the last result is for none."""
-        first = self._count
+        first = self.count
         points, values = points_of(source, results)
         steps = _steps(points, values)
         reach = largest_code(self._stream) if _lifts(source, self._stream) else DEFAULT_CODE
@@ -120,13 +121,13 @@ class Units:
 
     def clear(self, node: Node, dimension: int) -> None:
         """Take a number that is not negative out of the stream."""
-        first = self._count
+        first = self.count
         self._unit({dimension: 1.0}, 0.0, {dimension: -1.0})
         self._record(node, "clear", (node,), first)
 
     def clear_at_bos(self, node: Node, dimension: int) -> None:
         """Take a value between 0 and 1 out of the stream at BOS only."""
-        first = self._count
+        first = self.count
         self._unit({dimension: 1.0, self._stream.bos: 1.0}, -1.0, {dimension: -1.0})
         self._record(node, "clear", (node,), first)
 
@@ -164,6 +165,7 @@ class Units:
         boxes = boxes_of(node.table.cells[np.ix_(*sides)])
         common = _commonest(boxes)
         rest = [box for box in boxes if box.result != common]
+        check_size(2 * len(rest) * sum(len(argument.values) for argument in node.arguments))
         readers = [
             self._side_readers(a, c, [[sides[axis][i] for i in box.sides[axis]] for box in rest])
             for axis, (a, c) in enumerate(self._arguments(node))
@@ -313,10 +315,10 @@ class Units:
         self._outputs.append((np.full(len(places), unit), places, np.array(list(output.values()))))
 
     def _add(self, dimensions: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> int:
-        first = self._count
+        first = self.count
         self._inputs.append((first, dimensions, weight))
         self._biases.append(bias)
-        self._count += len(bias)
+        self.count += len(bias)
         return first
 
     # --- shared ---
@@ -335,7 +337,7 @@ class Units:
 
     def _record(self, node: Node, kind: BlockKind, inputs: Sequence[Node], first: int) -> None:
         names = tuple(n.name for n in inputs)
-        block = BlockRecord(node.name, kind, node.formula, names, first, self._count)
+        block = BlockRecord(node.name, kind, node.formula, names, first, self.count)
         self.blocks.append(block)
 
 

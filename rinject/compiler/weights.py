@@ -25,16 +25,13 @@ from torch import Tensor
 from rinject.circuit import Layer, ResidualLayout, Slot, Transformer
 from rinject.circuit.wiring import HeadRecord, LayerRecord
 from rinject.compiler.blur import EXACT, Blur
-from rinject.compiler.heads import Head, head, shares
+from rinject.compiler.heads import Head, head, head_width, shares
 from rinject.compiler.margins import Margins
 from rinject.compiler.mlp import Units, identity, points_of
-from rinject.errors import InputError
+from rinject.compiler.size import check_size
 from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Width
 from rinject.graph.nodes import is_constant, is_scalar
 from rinject.graph.stream import Stream, decoded_from, scalars
-
-LARGEST_MODEL = 500_000_000
-"""Most weights, zeros included: 2 GB in float32."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,7 @@ class _Plant:
         self._blurs: dict[Node, Blur] = {}
         self._scalars = scalars(graph)
         self._weights = 0
+        self._pay(len(graph.vocab) + graph.max_seq_len + 2)
 
     def layer(self, index: int) -> tuple[Layer, LayerRecord]:
         """The weights of a layer, and what they are for."""
@@ -111,14 +109,14 @@ class _Plant:
         scratch |= {n: self._stream.start[n] for n in numbers if n in self._stream.numbers}
         copies = [n for n in here if isinstance(n, Aggregate) and n not in scratch]
         attended: list[Width | Aggregate] = [*scratch, *copies]  # type: ignore[list-item]
+        self._pay(2 * len(attended) * max(map(head_width, attended), default=0))  # all padded
         heads = [head(node, self._stream, scratch.get(node)) for node in attended]
         attention = _attention(heads, self._stream.width)
-        self._pay(attention)
         for node in copies:
             self._note_copy(node)
         units = self._units(here, scratch)
+        self._pay(units.count * 2)
         mlp = units.weights()
-        self._pay(mlp)
         layer = Layer(**{name: _tensor(array) for name, array in (attention | mlp).items()})
         return layer, LayerRecord(tuple(map(_head_record, attended)), tuple(units.blocks))
 
@@ -158,13 +156,10 @@ class _Plant:
         blurred = [n for n in node.inputs if n in self._blurs]
         self.margins.note(node, 1 - worst / 0.5, blurred)
 
-    def _pay(self, weights: dict[str, np.ndarray]) -> None:
-        self._weights += sum(array.size for array in weights.values())
-        if self._weights > LARGEST_MODEL:
-            raise InputError(
-                f"the model would have more than {LARGEST_MODEL:,} weights",
-                hint="keep fewer variables (keep='output'), or give them fewer values",
-            )
+    def _pay(self, columns: int) -> None:
+        """Count weights before they are made: so many columns as wide as the stream."""
+        self._weights += columns * self._stream.width
+        check_size(self._weights)
 
 
 def _slot(node: Node, stream: Stream) -> Slot:
@@ -200,13 +195,13 @@ def _attention(heads: list[Head], width: int) -> dict[str, np.ndarray]:
     inner = max((h.query.shape[1] for h in heads), default=0)
     outer = max((h.value.shape[1] for h in heads), default=0)
     weights = {
-        "query": np.zeros((count, width, inner)),
+        "query": np.zeros((count, width, inner), dtype=np.float32),
         "query_bias": np.zeros((count, inner)),
-        "key": np.zeros((count, width, inner)),
+        "key": np.zeros((count, width, inner), dtype=np.float32),
         "key_bias": np.zeros((count, inner)),
-        "value": np.zeros((count, width, outer)),
+        "value": np.zeros((count, width, outer), dtype=np.float32),
         "value_bias": np.zeros((count, outer)),
-        "output": np.zeros((count, outer, width)),
+        "output": np.zeros((count, outer, width), dtype=np.float32),
         "output_bias": np.zeros(width),
     }
     for i, h in enumerate(heads):
