@@ -163,7 +163,13 @@ class Builder:
 
     def width(self, expr: rasp.SelectorWidth) -> Node:
         selector = self.built[id(expr.selector)]
-        return Width(*self._head(expr, self._counts(selector)), selector)
+        by_position = self._counted(selector) if self.causal else None
+        if by_position is None:
+            return Width(*self._head(expr, self._counts(selector)), selector)
+        values, places = np.unique(by_position, return_inverse=True)
+        table = Table.of(np.append(places, places[0]))
+        head = self._head(expr, tuple(values.tolist()))
+        return Elementwise(*head, (self._positions(),), table)
 
     def aggregate(self, expr: rasp.Aggregate) -> Node:
         selector: Selector = self.built[id(expr.selector)]
@@ -353,6 +359,27 @@ class Builder:
             part.keys is part.queries and part.table.diagonal().all() for part in selector.parts
         )
         return tuple(range(1 if always_itself else 0, self.longest + 1))
+
+    def _counted(self, selector: Selector) -> np.ndarray | None:
+        """What a causal selector of positions by positions counts at each; else None. [longest]"""
+        chosen = np.tri(self.longest, dtype=bool)  # [queries, keys]
+        for part in selector.parts:
+            keys, queries = self._by_position(part.keys), self._by_position(part.queries)
+            if keys is None or queries is None:
+                return None
+            chosen &= part.table[np.ix_(keys, queries)].T
+        return chosen.sum(axis=1)
+
+    def _by_position(self, node: Node) -> np.ndarray | None:
+        """The index of a node's value at each position, if that is all it depends on."""
+        positions = np.arange(self.longest)
+        if isinstance(node, Indices):
+            return positions
+        if is_constant(node):
+            return np.full(self.longest, 0 if node.values else NONE)
+        if isinstance(node, Elementwise) and all(isinstance(a, Indices) for a in node.arguments):
+            return node.table(positions)
+        return None
 
     def _positions(self) -> Node:
         """The positions, for what depends on them without naming them."""

@@ -38,25 +38,27 @@ ROLES: dict[Kind, tuple[Role, ...]] = {
 MIXED = """
 first = indices == 0;
 the_token_before_this_one_or_else_a = aggregate(select(indices, indices - 1, ==), tokens, "a");
-same = select(tokens, tokens, ==) and select(indices, indices, <);
+same = select(tokens, tokens, ==) or select(indices, indices, <);
 seen = named(selector_width(same), "cost $x^2$ of [bold]it[/bold]");
 share = aggregate(full_s, indicator(tokens == "a"));
 out = seen > 1 and the_token_before_this_one_or_else_a != tokens and not first and share > 0.2;
 """
+WIDTH = 94
 SMALL_TEXT = """\
 shuffle_dyck
 
-embedding   layer 1                layer 2
-            attention, 2 heads     MLP
-────────────────────────────────────────────────────────────
-tokens 8    opened 41              result 2
-              width: keys tokens     tokens, opened, missing
+embedding   layer 1               layer 2
+            attention, 1 head     MLP
+──────────────────────────────────────────────────
+tokens 8    opened 41             result 2
+              width: keys tokens    tokens, opened
 indices 40
-            missing 41
-              width: keys indices
+
+missing 1
+  indices
 
 Each variable with its number of values, and below it what it is made of.
-2 layers, residual width 135, 5 variables
+2 layers, residual width 94, 5 variables
 """
 DYCK_START = """\
 shuffle_dyck
@@ -218,12 +220,12 @@ def test_the_texts_of_a_picture(tmp_path: Path) -> None:
     save_drawing(mixed(), tmp_path / "mixed.svg")
     root = ElementTree.parse(tmp_path / "mixed.svg").getroot()
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts.count("pair") == 2
+    assert texts.count("pair") == 1
     wanted = [
         "mixed",
         "layer 1",
         "attention, 2 heads",
-        "width, 5 values",
+        "width, 4 values",
         "cost $x^2$ of…ld]it[/bold]",
     ]
     assert set(wanted) <= set(texts)
@@ -268,7 +270,7 @@ def test_json(here: Path) -> None:
     assert ran.code == 0, ran.err
     assert "warning: the program never tells" in ran.err
     assert ran.json["layers"] == 2
-    assert ran.json["residual_width"] == 135
+    assert ran.json["residual_width"] == WIDTH
     assert [node["name"] for node in ran.json["nodes"]] == [
         *("tokens", "opened", "indices", "missing", "result")
     ]
@@ -283,7 +285,7 @@ def test_options_reach_the_compiler(here: Path) -> None:
     assert "`length` looks ahead" in run("draw", "own.rasp", where=here).err
     ran = run("draw", "own.rasp", "--full", "--max-seq-len", "5", "--json", where=here)
     assert ran.code == 0, ran.err
-    assert ran.json["nodes"][0]["values"] == 6
+    assert ran.json["nodes"][0]["values"] == 5
 
 
 @pytest.mark.parametrize("name", ["a.bmp", "a"])

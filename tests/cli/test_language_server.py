@@ -250,7 +250,7 @@ def test_facts_of_the_output_of_others_and_of_what_is_too_large() -> None:
     facts = {name: facts_of(program).get(id(sop)) for name, sop in program.sops.items()}
     out, beside = facts["out"], facts["beside"]
     assert out is not None
-    assert (out.values, out.layer) == ((0, 1, 2, 3, 4), 1)
+    assert (out.values, out.layer) == ((1, 2, 3, 4), 1)
     assert beside is not None
     assert (beside.values, beside.layer) == ((1, 2, 3, 4), None)
 

@@ -214,3 +214,15 @@ def test_constants_by_position() -> None:
 def test_values_that_cannot_be_hashed_are_refused() -> None:
     with pytest.raises(InputError, match="cannot be told apart"):
         compile_program(rasp.Map(lambda x: [x], rasp.tokens), vocab="ab", max_seq_len=3)
+
+
+def test_a_causal_count_of_positions_is_part_of_the_embedding() -> None:
+    earlier = rasp.Select(rasp.indices, rasp.indices, rasp.Comparison.LT)
+    parity = rasp.Map(lambda i: i % 2, rasp.indices)
+    odd = rasp.Select(parity, rasp.Full(1), rasp.Comparison.EQ)
+    output = rasp.SelectorWidth(rasp.selector_and(earlier, odd))
+    model = compile_program(output, vocab="ab", max_seq_len=6)
+    assert model.num_layers == 0
+    assert model.run("aaaaaa") == [0, 0, 1, 1, 2, 2]
+    assert verify(model, output=output, random_inputs=20).mismatches == 0
+    assert compile_program(output, vocab="ab", max_seq_len=6, causal=False).num_layers == 1

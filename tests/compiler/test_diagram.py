@@ -126,7 +126,7 @@ def test_the_record_is_json() -> None:
         "program": "seen",
         "output": "seen",
         "layers": 1,
-        "residual_width": 3 + 5 + 1 + 1,  # the variables, the BOS mark, one number
+        "residual_width": 3 + 4 + 1 + 1,  # the variables, the BOS mark, one number
         "nodes": [
             {
                 "name": "tokens",
@@ -142,8 +142,8 @@ def test_the_record_is_json() -> None:
                 "name": "seen",
                 "kind": "width",
                 "layer": 1,
-                "width": 5,
-                "values": 5,
+                "width": 4,
+                "values": 4,
                 "reads": [
                     {"name": "tokens", "role": "keys"},
                     {"name": "tokens", "role": "queries"},
