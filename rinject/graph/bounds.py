@@ -50,7 +50,8 @@ def bound(expr: rasp.RASPExpr, children: Sequence[Size], longest: int) -> Size:
         case rasp.SelectorNot():
             is_single = isinstance(expr.inner, rasp.Select)
             return Size(children[0].domain, (), 0) if is_single else _joined(*children[0].domain)
-    return _sop(longest + 1)  # a width
+    counts = longest + 1
+    return Size((counts,), (counts, longest), 0)  # a width, or a function of the positions
 
 
 def _pairs(children: Sequence[Size]) -> tuple[int, int]:

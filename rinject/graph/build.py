@@ -32,6 +32,7 @@ from rinject.graph.nodes import (
 )
 from rinject.graph.tables import NONE, Table
 from rinject.graph.tabulate import places, selection, tabulate, value_set
+from rinject.graph.together import possible_pairs, restrict
 from rinject.graph.uniqueness import is_unique, selects_one
 from rinject.lang.interpreter import dependencies
 
@@ -102,7 +103,7 @@ class Builder:
             self.nodes.append(node)
             if may_be_missing(node, self.optional):
                 self.optional.add(node)
-            if is_unique(node, self._unique, causal=self.causal):
+            if is_unique(node, self._unique, self.optional, causal=self.causal):
                 self._unique.add(node)
 
     def label(self, expr: rasp.RASPExpr) -> tuple[str, bool]:
@@ -174,7 +175,9 @@ class Builder:
     def aggregate(self, expr: rasp.Aggregate) -> Node:
         selector: Selector = self.built[id(expr.selector)]
         operand: Node = self.built[id(expr.sop)]
-        single = selects_one(selector, self._unique) or not any(map(is_number, operand.values))
+        single = selects_one(selector, self._unique, self.optional) or not any(
+            map(is_number, operand.values)
+        )
         means, alone = (operand.values,) * 2 if single else self._means(operand, expr)
         default = () if expr.default is None else (expr.default,)
         values = value_set([*means, *default], expr)
@@ -289,7 +292,9 @@ class Builder:
         self._hide_none(dense, sources)
         node = Joint(name, tuple(product(*sets)), False, words, sources, Table.of(dense))
         self.nodes.append(node)
-        if self._unique.intersection(sources):
+        if (
+            self._unique.intersection(sources) - self.optional
+        ):  # none is a value like any other here
             self._unique.add(node)
         self._held[node] = sources
         places = np.indices([len(values) for values in sets]).reshape(len(sources), size)
@@ -325,6 +330,11 @@ class Builder:
         pay = partial(self.budget.loop, expr)
         sets = [argument.values for argument in arguments]
         values, inside = tabulate(function, sets, expr, pay)
+        if len(arguments) == 2:
+            possible = possible_pairs(arguments[0], arguments[1], self.longest)
+            if possible is not None:
+                left, inside = restrict(inside, possible)
+                values = tuple(values[i] for i in left)
         dense = np.full(shape, NONE)
         dense[tuple(slice(0, -1) for _ in arguments)] = inside
         self._hide_none(dense, arguments)

@@ -1,8 +1,9 @@
 """Selectors that can never select two positions, so that an aggregate copies instead of averaging.
 
-A variable is unique when no two positions of an input have the same value of it: positions are, and
-what they can be told from, and ranks by a unique key. A selector that lets through one value of a
-unique variable selects one position at most.
+A variable is unique when no two positions of an input have the same value of it, though several may
+have none: positions are, and what they can be told from, and ranks by a unique key that is always
+there. A selector that lets through one value of a unique variable, and not those without one,
+selects one position at most.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from rinject.graph.nodes import Elementwise, Indices, Node, Part, Selector, Widt
 from rinject.graph.tables import NONE
 
 
-def is_unique(node: Node, unique: Container[Node], *, causal: bool) -> bool:
-    """Whether a node is unique, given which of those it is made of are."""
+def is_unique(
+    node: Node, unique: Container[Node], optional: Container[Node], *, causal: bool
+) -> bool:
+    """Whether a node is unique, given which of those it is made of are, and may be missing."""
     if isinstance(node, Indices):
         return True
     if isinstance(node, Elementwise):
@@ -24,13 +27,15 @@ def is_unique(node: Node, unique: Container[Node], *, causal: bool) -> bool:
             argument in unique and _tells(node, axis)
             for axis, argument in enumerate(node.arguments)
         )
-    return isinstance(node, Width) and not causal and _is_rank(node.selector, unique)
+    return isinstance(node, Width) and not causal and _is_rank(node.selector, unique, optional)
 
 
-def selects_one(selector: Selector, unique: Container[Node]) -> bool:
+def selects_one(selector: Selector, unique: Container[Node], optional: Container[Node]) -> bool:
     """Whether no query can select two positions."""
     return any(
-        part.keys in unique and bool((part.table[:-1].sum(axis=0) <= 1).all())
+        part.keys in unique
+        and bool((part.table[:-1].sum(axis=0) <= 1).all())
+        and not (part.keys in optional and part.table[-1].any())
         for part in selector.parts
     )
 
@@ -47,12 +52,14 @@ def _tells(node: Elementwise, axis: int) -> bool:
     return bool((seen[np.unique(cells)].sum(axis=1) <= 1).all())
 
 
-def _is_rank(selector: Selector, unique: Container[Node]) -> bool:
+def _is_rank(selector: Selector, unique: Container[Node], optional: Container[Node]) -> bool:
     """Whether a width counts the keys on one side of each query, in a total order."""
     if len(selector.parts) != 1:
         return False
     (part,) = selector.parts
-    return part.keys is part.queries and part.keys in unique and _is_total_order(part)
+    if part.keys is not part.queries or part.keys in optional:
+        return False
+    return part.keys in unique and _is_total_order(part)
 
 
 def _is_total_order(part: Part) -> bool:
