@@ -119,6 +119,7 @@ def _variable(slot: Slot, transformer: Transformer) -> Record:
         "stop": slot.stop,
         "layer": _first_layer(transformer, slot),
         "values": [value_to_json(value) for value in slot.values],
+        "points": [list(pair) for pair in slot.points],
     }
 
 
@@ -199,7 +200,8 @@ def _model(record: Record, tensors: Mapping[str, Tensor]) -> CompiledModel:
 def _slot(variable: Record) -> Slot:
     values = tuple(map(value_from_json, variable["values"]))
     name, start, stop = variable["name"], variable["first"], variable["stop"]
-    return Slot(name, start, stop, values, variable["kind"])
+    points = tuple((float(number), int(place)) for number, place in variable["points"])
+    return Slot(name, start, stop, values, variable["kind"], points)
 
 
 def _program(record: Record) -> Program:

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 import torch
 from export_samples import MEAN_SAMPLES, SAMPLES, Sample, batch_of
+from tracr.compiler import lib
+from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
 from rinject.circuit.export import export_pytorch
+from rinject.compiler import compile_program
 from rinject.errors import InputError
 
 
@@ -107,3 +110,22 @@ def test_other_files_are_not_harmed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds other files"):
         export_pytorch(SAMPLES[0].model, tmp_path)
     assert (tmp_path / "notes.txt").read_text() == "keep"
+
+
+def test_a_mean_that_stays_a_number(tmp_path: Path) -> None:
+    is_x = rasp.numerical(rasp.Map(lambda token: token == "x", rasp.tokens))
+    sample = compile_program(lib.make_frac_prevs(is_x), vocab="xy", max_seq_len=40)
+    export_pytorch(sample, tmp_path / "model")
+    model = load(tmp_path / "model")
+    expected = [1, 1 / 2, 1 / 3, 1 / 2, 2 / 5]
+    assert model.run("xyyxy") == pytest.approx(expected, abs=1e-5)
+    last = model.residuals(model.encode(["xyyxy"]))[-1]
+    assert model.read("frac_prevs", last) == [expected]
+
+
+def test_a_number_that_may_be_of_no_position_is_refused(tmp_path: Path) -> None:
+    same = rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.LT)
+    mean = rasp.Aggregate(same, rasp.numerical(rasp.tokens), default=0)
+    model = compile_program(mean, vocab=range(30), max_seq_len=8)
+    with pytest.raises(InputError, match="or of no position"):
+        export_pytorch(model, tmp_path / "model")

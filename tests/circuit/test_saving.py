@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tracr.compiler import lib
 from tracr.rasp import rasp
 
 from rinject.circuit import (
@@ -307,3 +308,17 @@ def test_saving_here(saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path / "here")
     CompiledModel.load(saved).save(".")
     assert CompiledModel.load(tmp_path / "here").run("a") == [1]
+
+
+def test_a_mean_that_stays_a_number_comes_back(tmp_path: Path) -> None:
+    is_x = rasp.numerical(rasp.Map(lambda token: token == "x", rasp.tokens))
+    model = compile_program(lib.make_frac_prevs(is_x), vocab="xy", max_seq_len=40)
+    assert model.layout.slot("frac_prevs").reading == "number"
+    model.save(tmp_path / "model")
+    again = CompiledModel.load(tmp_path / "model")
+    assert again.layout == model.layout
+    assert (
+        again.run("xyyxyyx")
+        == model.run("xyyxyyx")
+        == [1, 1 / 2, 1 / 3, 1 / 2, 2 / 5, 1 / 3, 3 / 7]
+    )

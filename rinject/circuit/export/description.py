@@ -36,6 +36,7 @@ def describe(model: CompiledModel, readout: Readout) -> dict[str, Any]:
                 "stop": slot.stop,
                 "values": list(slot.values),
                 "reading": slot.reading,
+                "points": list(slot.points),
                 "layer": layers.get(slot.variable),
             }
             for slot in model.layout.slots
@@ -100,6 +101,8 @@ def _layer(variable: dict[str, Any]) -> str:
 
 
 def _values(variable: dict[str, Any]) -> str:
+    if variable["points"]:
+        return f"a number for each of {len(variable['values'])} values (`points`)"
     if variable["reading"] == "number":
         return "the number itself"
     shown = ", ".join(f"`{_cell(repr(value))}`" for value in variable["values"][:SHOWN_VALUES])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 from rinject.circuit.layout import Slot
 from rinject.circuit.model import CompiledModel
 from rinject.errors import InputError
+from rinject.graph import Aggregate
 from rinject.graph.means import is_number
+from rinject.graph.uniqueness import selects_itself
 
 THRESHOLD = 0.5 + 2**-24
 """Logit of "no value", the least float32 above 1/2: the dimension of a value holds 1 or 0."""
@@ -51,9 +53,12 @@ def readout_of(model: CompiledModel, *, number: bool = False) -> Readout:
     """One logit for each value of the output, and one for "no value" where it can be missing.
 
     With `number`, one logit that is the output as a number; 0 where it has none.
+    An output that the stream holds as a number, scaled to 0 to 1, is always scaled back to it.
     Raises InputError when an output that is to be a number is none.
     """
     slot = model.layout.slot(model.graph.output)
+    if slot.reading == "number" and slot.points:
+        return _scaled(slot, model)
     if slot.reading == "number":
         return _columns(slot, model.residual_width, [1.0])
     if number:
@@ -65,6 +70,22 @@ def readout_of(model: CompiledModel, *, number: bool = False) -> Readout:
     if optional:
         bias[-1] = THRESHOLD
     return Readout(weight, bias, (*slot.values, None) if optional else slot.values)
+
+
+def _scaled(slot: Slot, model: CompiledModel) -> Readout:
+    """The mean from its place between 0 and 1."""
+    node = model.graph.output_node
+    may_be_default = isinstance(node, Aggregate) and not selects_itself(node.selector)
+    if may_be_default:
+        raise InputError(
+            f"the output `{slot.variable}` is a mean of very many values, or of no position",
+            hint="compile for a shorter input: up to 256 values it is one-hot, and can be exported",
+        )
+    inside = [(point, float(node.values[place])) for point, place in slot.points if point <= 1]
+    (low, first), (high, last) = inside[0], inside[-1]
+    scale = (last - first) / (high - low) if high > low else 1.0
+    found = _columns(slot, model.residual_width, [scale])
+    return replace(found, bias=torch.tensor([first - low * scale]))
 
 
 def _columns(slot: Slot, width: int, numbers: list[float]) -> Readout:

@@ -138,6 +138,11 @@ class Model(torch.nn.Module):
         """The values of a variable in a stream [B, 1 + T, D], BOS left out; None: no value."""
         slot = next(entry for entry in self.about["variables"] if entry["name"] == name)
         part = stream[:, 1:, slot["start"] : slot["stop"]]  # [B, T, size]
+        if slot["points"]:
+            points = torch.tensor([point for point, _ in slot["points"]], dtype=torch.float64)
+            nearest = (part[..., :1].double() - points).abs().argmin(-1)  # [B, T]
+            values = [*slot["values"], None]
+            return [[values[slot["points"][i][1]] for i in row] for row in nearest.tolist()]
         if slot["reading"] == "number":
             return [list(row) for row in part[..., 0].tolist()]
         if not slot["values"]:
