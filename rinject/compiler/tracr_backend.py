@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from tracr.compiler import assemble, compiling
 from tracr.rasp import rasp
+from tracr.transformer.encoder import CategoricalEncoder
 
 from rinject.circuit import Layer, ResidualLayout, Slot, Transformer
 from rinject.errors import RinjectError
@@ -164,13 +165,18 @@ def _layout(
         stop = start + len(values)
         name = _stable_name(label, {slot.variable for slot in slots})
         if label == output_label:
-            encoder = assembled.output_encoder
-            values = tuple(encoder.decode(list(range(len(values))))) if encoder else ()
-            slots.append(Slot(output, start, stop, values, "argmax" if encoder else "number"))
+            slots.append(_output_slot(assembled.output_encoder, output, start, stop))
         else:
             slots.append(Slot(name, start, stop, values, "argmax"))
         start = stop
     return ResidualLayout(tuple(slots), len(labels))
+
+
+def _output_slot(encoder: Any, output: str, start: int, stop: int) -> Slot:
+    if not isinstance(encoder, CategoricalEncoder):
+        return Slot(output, start, stop, (), "number")
+    values = tuple(encoder.decode(list(range(stop - start))))
+    return Slot(output, start, stop, values, "argmax")
 
 
 def _stable_name(label: str, taken: set[str]) -> str:

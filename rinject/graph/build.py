@@ -33,7 +33,7 @@ from rinject.graph.nodes import (
 from rinject.graph.tables import NONE, Table
 from rinject.graph.tabulate import places, selection, tabulate, value_set
 from rinject.graph.together import possible_pairs, restrict
-from rinject.graph.uniqueness import is_unique, selects_one
+from rinject.graph.uniqueness import is_unique, selects_itself, selects_one
 from rinject.lang.interpreter import dependencies
 
 
@@ -179,12 +179,13 @@ class Builder:
             map(is_number, operand.values)
         )
         means, alone = (operand.values,) * 2 if single else self._means(operand, expr)
-        default = () if expr.default is None else (expr.default,)
+        is_never_empty = selects_itself(selector) and bool(means)
+        default = () if expr.default is None or is_never_empty else (expr.default,)
         values = value_set([*means, *default], expr)
         place = places(values)
         numbers = None if single else np.array([float(v) for v in operand.values])
         copies = np.array([place[v] for v in alone] + [NONE])
-        fallback = NONE if expr.default is None else place[expr.default]
+        fallback = place[default[0]] if default else 0 if is_never_empty else NONE
         return Aggregate(*self._head(expr, values), selector, operand, numbers, copies, fallback)
 
     def _means(
@@ -365,10 +366,7 @@ class Builder:
 
     def _counts(self, selector: Selector) -> tuple[int, ...]:
         """How many a selector may select: none only where a position may not select itself."""
-        always_itself = all(
-            part.keys is part.queries and part.table.diagonal().all() for part in selector.parts
-        )
-        return tuple(range(1 if always_itself else 0, self.longest + 1))
+        return tuple(range(1 if selects_itself(selector) else 0, self.longest + 1))
 
     def _counted(self, selector: Selector) -> np.ndarray | None:
         """What a causal selector of positions by positions counts at each; else None. [longest]"""

@@ -40,6 +40,13 @@ def selects_one(selector: Selector, unique: Container[Node], optional: Container
     )
 
 
+def selects_itself(selector: Selector) -> bool:
+    """Whether every position selects at least itself, as far as the selector alone can tell."""
+    return all(
+        part.keys is part.queries and bool(part.table.diagonal().all()) for part in selector.parts
+    )
+
+
 def _tells(node: Elementwise, axis: int) -> bool:
     """Whether the value of a node, where it has one, tells that of its argument `axis`."""
     classes = node.table.classes[axis][:-1]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tracr.compiler import lib
 from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
@@ -92,3 +93,11 @@ def test_tracr_leaves_the_log_as_it_was() -> None:
     before = logging.root.manager.disable
     compile_program(IS_A, vocab=["a"], max_seq_len=2, causal=False, backend="tracr")
     assert logging.root.manager.disable == before
+
+
+def test_a_numerical_output_is_a_number() -> None:
+    share = lib.make_frac_prevs(rasp.numerical(rasp.Map(lambda token: token == "x", rasp.tokens)))
+    model = compile_program(share, vocab="wxyz", max_seq_len=5, causal=False, backend="tracr")
+    assert model.layout.slot(model.graph.output).reading == "number"
+    assert model.run("xwx") == pytest.approx([1, 1 / 2, 2 / 3], abs=1e-3)
+    assert verify(model, output=share, random_inputs=50).mismatches == 0
