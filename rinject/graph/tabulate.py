@@ -16,7 +16,9 @@ from rinject.graph.tables import NONE
 from rinject.lang.elementwise import COMPARISONS, FAILURES, Always, Compare, Elementwise
 
 WORTH = 500
-"""For fewer combinations, arrays are not worth it."""
+"""For fewer combinations of a function's arguments, arrays are not worth it."""
+WORTH_COMPARING = 64
+"""The same for the pairs of a comparison."""
 Pay = Callable[[int], None]
 """Told how many calls a Python loop will make; may refuse them by raising."""
 
@@ -98,7 +100,7 @@ def _inside(
     if isinstance(predicate, Always) or predicate is rasp.Comparison.TRUE:
         return np.ones((len(keys), len(queries)), dtype=bool)
     symbol = _symbol(predicate)
-    if symbol in COMPARISONS and len(keys) * len(queries) >= WORTH:
+    if symbol in COMPARISONS and len(keys) * len(queries) >= WORTH_COMPARING:
         try:
             fst, snd = lane_of(keys), lane_of(queries)
             return compare(symbol, _column(fst), snd).data
