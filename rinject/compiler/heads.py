@@ -13,11 +13,9 @@ from rinject.graph import Aggregate, Node, Part, Selector, Width
 from rinject.graph.stream import Stream
 from rinject.graph.tables import Table
 
-WIDTH_SCORE = 16.0
-"""Attention score of a selected position, and of BOS, where a width is counted; an unselected one
-has 0 or less. Low, since blurred keys move a share the more, the higher the score."""
-SELECTED = 32.0
-"""The same for an aggregate, where BOS has half of it: above the unselected, below the selected."""
+SELECTED = 48.0
+"""Attention score of a selected position for an aggregate; an unselected one has 0 or less, and BOS
+half of it: above the unselected, below the selected."""
 ITSELF = 4 * SELECTED
 """Score of BOS for BOS: it attends to nothing else."""
 
@@ -48,17 +46,29 @@ class Shares:
     """Selected positions may score by so much more or less than each other."""
     off: float
     """The same for all selected positions together, beside BOS."""
-    leaked: float
-    """What goes to positions that are not selected, and to BOS where it is not."""
+    to_others: float
+    """What goes to positions that are not selected, in all."""
+    to_bos: float
+    """What goes to BOS where any position is selected."""
     rounding: float
     """In proportion to a share."""
+
+
+def width_score(longest: int) -> float:
+    """Score of a selected position, and of BOS, where a width is counted.
+
+    As low as can be, since blurred keys move a share the more, the higher the score: all others
+    together move a count of `longest` by 1/64 at most.
+    """
+    return math.ceil(4 * math.log(64 * longest * (longest + 1))) / 4
 
 
 def head(node: Width | Aggregate, stream: Stream, scratch: int | None) -> Head:
     """The head of a width or an aggregate; a number goes to the dimension `scratch`."""
     if isinstance(node, Width):
         assert scratch is not None
-        pattern = _pattern(node.selector, stream, WIDTH_SCORE, WIDTH_SCORE)
+        score = width_score(stream.longest)
+        pattern = _pattern(node.selector, stream, score, score)
         return Head(*pattern, *_bos_share(stream, scratch))
     values = _copy(node, stream) if scratch is None else _mean(node, stream, scratch)
     return Head(*_pattern(node.selector, stream, SELECTED, SELECTED / 2), *values)
@@ -137,14 +147,30 @@ def _read(
 def shares(node: Width | Aggregate, stream: Stream, blurs: Mapping[Node, Blur]) -> Shares:
     """Bounds on the weights of a head, from the blur of what its scores are made of."""
     is_width = isinstance(node, Width)
-    selected = WIDTH_SCORE if is_width else SELECTED
-    tables = [(part, np.where(part.table[:-1, :-1], selected, 0.0)) for part in node.selector.parts]
-    uneven = sum(blurs.get(part.keys, EXACT).reading(scores) for part, scores in tables)
-    off = uneven + sum(blurs.get(part.queries, EXACT).reading(scores.T) for part, scores in tables)
+    longest = stream.longest
+    selected = width_score(longest) if is_width else SELECTED
+    readers = [
+        (part, *_readers(np.where(part.table, selected, 0.0), part, stream))
+        for part in node.selector.parts
+    ]
+    uneven = sum(blurs.get(part.keys, EXACT).reading(keys) for part, keys, _ in readers)
+    off = uneven + sum(blurs.get(part.queries, EXACT).reading(rows) for part, _, rows in readers)
     spread = min(2 * off, 300.0)  # beyond that all is lost anyway
-    to_bos = 0.0 if is_width else DEFAULT_CODE * math.exp(spread - selected / 2)
-    leaked = stream.longest * math.exp(spread - selected) + to_bos
-    return Shares(uneven, off, leaked, (stream.longest / 2 + ROUNDINGS) * UNIT)
+    if is_width:
+        to_others = longest * math.exp(spread - selected)
+        return Shares(uneven, off, to_others, 0.0, (longest / 2 + ROUNDINGS) * UNIT)
+    # Where nothing is selected, the others compete with BOS.
+    to_bos = math.exp(spread - selected / 2)
+    return Shares(uneven, off, longest * to_bos, to_bos, (longest + ROUNDINGS) * UNIT)
+
+
+def _readers(scores: np.ndarray, part: Part, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of scores [keys + 1, queries + 1] on the slots of keys and of queries, as
+    :func:`_read` makes them."""
+    keys = scores[:-1] - (scores[-1:] if part.keys in stream.optional else 0.0)
+    by_query = scores.T
+    rows = by_query[:-1] - (by_query[-1:] if part.queries in stream.optional else 0.0)
+    return keys, rows
 
 
 # --- values -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ TIPPING = 0.5
 """How far z may stray: nominally it is 1 away from 0, and the indicator tips at 1/2."""
 SURE = 0.25
 """A sum is computed as one only where z strays less than this."""
+MOST_CELLS = 4096
+"""A sum of blurred numbers with more cells than this is never a table."""
 _NO_GAP = 1e-30  # what cannot be told apart at all has no margin, but its weights are finite
 _LOOK_UP = 4.0  # z of a look-up: 2 where all arguments match, -2 or less where one does not
 LOOK_UP_ROOM = _LOOK_UP / 2 - TIPPING
@@ -150,8 +152,14 @@ class Units:
         blur = sum(self._blur(argument).reading(term[:, None]) for argument, term in pairs)
         rounding = ROUNDINGS * UNIT * 2 * reach
         deviations = 2 * (blur + rounding) / steps.gaps
-        if deviations.max() > SURE:
+        if (2 * rounding / steps.gaps).max() > SURE:
             return False
+        if deviations.max() > SURE:
+            if node.table.cells.size <= MOST_CELLS:
+                return False
+            deviations = np.maximum(
+                deviations, TIPPING
+            )  # too blurred: to be read from fresh copies
         dimensions = np.concatenate([self._dimensions(argument) for argument in node.arguments])
         self._threshold(node, steps, 0, dimensions, np.concatenate(terms), (0.0, reach))
         self._note(node, deviations, node.arguments)
@@ -165,7 +173,7 @@ class Units:
         boxes = boxes_of(node.table.cells[np.ix_(*sides)])
         common = _commonest(boxes)
         rest = [box for box in boxes if box.result != common]
-        check_size(2 * len(rest) * sum(len(argument.values) for argument in node.arguments))
+        check_size(4 * len(rest) * self._stream.width)
         readers = [
             self._side_readers(a, c, [[sides[axis][i] for i in box.sides[axis]] for box in rest])
             for axis, (a, c) in enumerate(self._arguments(node))
@@ -189,7 +197,7 @@ class Units:
         )
         pairs = zip(node.arguments, readers, strict=True)
         blur = sum(self._blur(argument).reading(rows) for argument, (rows, _) in pairs)
-        is_exact = not any(self._blur(a).amounts.size for a in node.arguments) or bool(
+        is_exact = all(self._blur(argument).is_exact for argument in node.arguments) or bool(
             ((weight != 0).sum(axis=0) == 1).all()
         )
         rounding = 0.0 if is_exact else ROUNDINGS * UNIT * _LOOK_UP * len(readers)
@@ -248,8 +256,12 @@ class Units:
             steps.plus,
             flipped=flipped,
         )
-        amounts = ROUNDINGS * UNIT * (np.minimum(above, below) + 2)
-        self._blurs[node] = Blur(steps.minus, steps.plus, amounts)
+        reach_of_z = np.minimum(above, below) + 2
+        sides = [
+            Blur.of_thresholds(steps.minus[side], steps.plus[side], reach_of_z[side])
+            for side in (flipped, ~flipped)
+        ]
+        self._blurs[node] = replace(sides[0], other=sides[1])
 
     def _indicators(
         self,
@@ -332,7 +344,7 @@ class Units:
 
     def _note(self, node: Node, deviations: np.ndarray, inputs: Sequence[Node]) -> None:
         """Keep the margin of indicators whose z may stray by `deviations`."""
-        blurred = [n for n in inputs if self._blur(n).amounts.size]
+        blurred = [n for n in inputs if not self._blur(n).is_exact]
         self._margins.note(node, 1 - float(deviations.max(initial=0.0)) / TIPPING, blurred)
 
     def _record(self, node: Node, kind: BlockKind, inputs: Sequence[Node], first: int) -> None:
@@ -423,13 +435,14 @@ def _strays(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """How far from its nominal value, given that, the number of a head may be."""
     if isinstance(source, Width):
-        relative = math.expm1(min(shares.off, 300.0)) + shares.leaked + shares.rounding
+        relative = math.expm1(min(shares.off, 300.0)) + shares.to_others + shares.rounding
         return lambda points: points * relative
     assert isinstance(source, Aggregate)
     numbers, missing = mean_rows(source, stream)
     lift = largest_code(stream) if _lifts(source, stream) else 0.0
     weights = numbers[:-1] - (missing[-1] if lift else 0.0)
     # Half of the selected at 0 and half at 1, which score more: nothing moves a mean further.
-    moved = math.tanh(shares.uneven) / 2 + shares.leaked * (1 + lift)
+    moved = math.tanh(shares.uneven) / 2 + shares.to_bos * DEFAULT_CODE
+    moved += shares.to_others * (DEFAULT_CODE + lift)
     moved += blur_of(source.operand).reading(weights[:, None])
     return lambda points: np.minimum(points, 1) * shares.rounding + moved

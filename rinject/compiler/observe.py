@@ -8,8 +8,8 @@ from torch import Tensor
 
 from rinject.circuit import CompiledModel, Layer, Transformer
 from rinject.circuit.transformer import activations, attend, scores
-from rinject.circuit.wiring import BlockRecord, HeadRecord, LayerRecord
-from rinject.compiler.heads import SELECTED, WIDTH_SCORE
+from rinject.circuit.wiring import BlockRecord, LayerRecord
+from rinject.compiler.heads import SELECTED, width_score
 from rinject.compiler.mlp import LOOK_UP_ROOM, TIPPING
 
 _ROWS_AT_ONCE = 64
@@ -39,17 +39,22 @@ def _shares(transformer: Transformer, wiring: tuple[LayerRecord, ...], rows: Ten
         if record.heads:
             seen = (mask[:, 0, :, 1:] == 0).expand(-1, ids.shape[1], -1)  # [B, queries, keys]
             pairs = seen[:, 1:] & real[:, :, None]  # [B, T, T]: BOS is neither
-            found += _of_heads(scores(layer, stream)[:, :, 1:, 1:], record.heads, pairs)
+            tops = [
+                width_score(transformer.position_embedding.shape[0] - 1)
+                if head.kind == "width"
+                else SELECTED
+                for head in record.heads
+            ]
+            found += _of_heads(scores(layer, stream)[:, :, 1:, 1:], tops, pairs)
         middle = stream + attend(layer, stream, mask)
         found += _of_blocks(layer, activations(layer, middle)[:, 1:][real], record.blocks)
     return found
 
 
-def _of_heads(score: Tensor, heads: tuple[HeadRecord, ...], pairs: Tensor) -> list[float]:
+def _of_heads(score: Tensor, tops: list[float], pairs: Tensor) -> list[float]:
     """Scores [B, H, T, T] are that of a selected position, or 0 or less."""
     shares = []
-    for index, head in enumerate(heads):
-        top = WIDTH_SCORE if head.kind == "width" else SELECTED
+    for index, top in enumerate(tops):
         found = score[:, index][pairs]
         stray = torch.where(found > top / 2, (found - top).abs(), found.clamp(min=0))
         shares.append(1 - float(stray.max()) / (top / 4) if stray.numel() else 1.0)
@@ -57,14 +62,18 @@ def _of_heads(score: Tensor, heads: tuple[HeadRecord, ...], pairs: Tensor) -> li
 
 
 def _of_blocks(layer: Layer, active: Tensor, blocks: tuple[BlockRecord, ...]) -> list[float]:
-    """No unit of an indicator is near the point where it starts; activations [N, F]."""
+    """No indicator is near the point where it tips; activations [N, F].
+
+    Its two units are z + 1/2 and z - 1/2: first those of all indicators of a block, then these.
+    """
     is_indicator = (layer.hidden != 0).sum(dim=0) > 1  # [F]: the others are constants
     shares = []
     for block in blocks:
         if block.kind == "clear":
             continue
         units = slice(block.first, block.stop)
-        found = active[:, units][:, is_indicator[units]].abs()
+        upper, lower = active[:, units][:, is_indicator[units]].chunk(2, dim=1)
+        far = ((upper + lower) / 2).abs() - TIPPING  # [N, indicators]
         room = LOOK_UP_ROOM if block.kind == "table" else TIPPING
-        shares.append(min(1.0, float(found.min()) / room) if found.numel() else 1.0)
+        shares.append(min(1.0, float(far.min()) / room) if far.numel() else 1.0)
     return shares

@@ -79,6 +79,7 @@ def verify(
     tolerance = RAW if slot.reading == "number" and not slot.points else EXACT
     for start in range(0, len(inputs), BATCH):
         batch = inputs[start : start + BATCH]
+        defined = []
         for tokens, *answers in zip(
             batch, model.run_batch(batch), model.graph.run(batch), strict=True
         ):
@@ -87,10 +88,11 @@ def verify(
             except InputError:
                 undefined += 1
                 continue
+            defined.append(tokens)
             if any(not same(expected, answer, tolerance=tolerance) for answer in answers):
                 mismatches += 1
                 first = first or f"{list(tokens)}: {expected} expected, {answers[0]} from the model"
-        seen = smallest_margin(model, model.graph.encode(batch))
+        seen = smallest_margin(model, model.graph.encode(defined)) if defined else None
         margins = margins if seen is None else [*margins, seen]
         if progress is not None:
             progress(start + len(batch), len(inputs))

@@ -144,7 +144,7 @@ class _Plant:
     def _note_copy(self, node: Aggregate) -> None:
         """A copy is as blurred as what it copies, and by what leaks from other positions."""
         found = shares(node, self._stream, self._blurs)
-        stray = found.leaked + found.rounding
+        stray = found.to_others + found.to_bos + found.rounding
         copied = self._blurs.get(node.operand, EXACT).moved(node.copies)
         self._blurs[node] = copied + Blur.of_each(len(node.values), stray)
 

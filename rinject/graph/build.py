@@ -63,11 +63,11 @@ class Builder:
         causal: bool,
         budget: Budget | None = None,
     ) -> None:
-        if longest < 1:
+        if not isinstance(longest, int) or longest < 1:
             raise InputError(f"the longest input must have at least 1 position, not {longest}")
         if not vocab:
             raise InputError("the vocabulary is empty")
-        self.vocab, self.longest, self.causal = tuple(dict.fromkeys(vocab)), longest, causal
+        self.vocab, self.longest, self.causal = _distinct(vocab), longest, causal
         self.budget = budget or Budget()
         self.nodes: list[Node] = []
         self.optional: set[Node] = set()
@@ -210,6 +210,11 @@ class Builder:
 
     def constant_selector(self, expr: rasp.ConstantSelector) -> Selector:
         """A matrix of queries by keys."""
+        if len({len(row) for row in expr.value}) != 1:
+            raise InputError(
+                f"the rows of `{expr.name}` are not of one length",
+                hint="a constant selector is a matrix of queries by keys",
+            )
         rows = np.array(expr.value, dtype=bool)[: self.longest, : self.longest]
         table = np.zeros((self.longest + 1, self.longest + 1), dtype=bool)
         table[: rows.shape[1], : rows.shape[0]] = rows.T
@@ -386,7 +391,7 @@ class Builder:
         if is_constant(node):
             return np.full(self.longest, 0 if node.values else NONE)
         if isinstance(node, Elementwise) and all(isinstance(a, Indices) for a in node.arguments):
-            return node.table(positions)
+            return node.table(*[positions] * node.table.arity)
         return None
 
     def _positions(self) -> Node:
@@ -418,6 +423,20 @@ _BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
     rasp.SelectorOr: Builder.selector_or,
     rasp.SelectorNot: Builder.selector_not,
 }
+
+
+def _distinct(vocab: Sequence[Value]) -> tuple[Value, ...]:
+    """The symbols, each once. Raises InputError for what no symbol can be."""
+    try:
+        symbols = tuple(dict.fromkeys(vocab))
+    except TypeError as error:
+        raise InputError(
+            f"the vocabulary has symbols that cannot be told apart: {error}",
+            hint="use numbers, strings, truth values or tuples of them",
+        ) from error
+    if None in symbols:
+        raise InputError("None is no symbol: it stands for no value")
+    return symbols
 
 
 def is_named(expr: rasp.RASPExpr) -> bool:

@@ -98,28 +98,30 @@ def _reading_before(
     folded = fold(node.arguments, node.table, inner, ROOM * limit)
     if folded is None:
         return None
-    arguments, table = _leanest(*folded, forms)
+    arguments, table = _leanest(*folded, forms, time)
     return _form(arguments, table, times) if table.cells.size <= limit else None
 
 
 def _leanest(
-    arguments: tuple[Node, ...], table: Table, forms: Forms
+    arguments: tuple[Node, ...], table: Table, forms: Forms, time: int
 ) -> tuple[tuple[Node, ...], Table]:
     """The same function with fewer axes: arguments that others tell are folded in, and arguments
-    that are functions of one variable give way to it."""
-    for inner in _joinable(arguments, forms):
+    that are functions of one variable give way to it. Nothing that is not ready before `time`."""
+    for inner in _joinable(arguments, forms, time):
         folded = fold(arguments, table, inner, math.inf)
         if folded is not None and folded[1].cells.size < max(table.cells.size, 2):
-            return _leanest(*folded, forms)
+            return _leanest(*folded, forms, time)
     return arguments, table
 
 
-def _joinable(arguments: tuple[Node, ...], forms: Forms) -> Iterator[dict[Node, Form]]:
+def _joinable(arguments: tuple[Node, ...], forms: Forms, time: int) -> Iterator[dict[Node, Form]]:
     """Ways to have fewer arguments."""
     functions: dict[Node, dict[Node, Form]] = {}
     for argument in arguments:
         others = {other for other in arguments if other is not argument}
         for form in forms.get(argument, ()):
+            if form.last >= time:
+                continue
             if others.issuperset(form.arguments):
                 yield {argument: form}
             elif len(form.arguments) == 1:

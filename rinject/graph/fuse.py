@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from rinject.errors import InputError
 from rinject.graph.forms import ROOM, Form, fold, forms_of
 from rinject.graph.graph import Graph
 from rinject.graph.limits import LARGEST_TABLE
@@ -58,8 +59,13 @@ def fuse(
     """The same program, scheduled; the result knows the layer of each node in the stream.
 
     `depth` takes the fewest layers, then few dimensions; `width` the other way round; `balanced`
-    whichever of the two has the smaller product of layers and dimensions.
+    whichever of the two has the smaller product of layers and dimensions. Raises InputError for any
+    other choice.
     """
+    _check(keep, get_args(Keep), "variables to keep")
+    _check(objective, get_args(Objective), "objective")
+    if not isinstance(table_limit, int):
+        raise InputError(f"the table limit must be a whole number, not {table_limit!r}")
     wanted = _wanted(graph, keep)
     likely = _wanted(graph, "named")
     plans = [
@@ -68,6 +74,11 @@ def fuse(
         for guess in ({wanted, likely})
     ]
     return min(plans, key=lambda plan: _costs(plan, objective))
+
+
+def _check(choice: str, choices: Sequence[str], what: str) -> None:
+    if choice not in choices:
+        raise InputError(f"unknown {what}: {choice!r}", hint=f"use {', '.join(choices)}")
 
 
 def _costs(graph: Graph, objective: Objective) -> tuple[int, ...]:

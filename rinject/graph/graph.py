@@ -29,6 +29,13 @@ class Variable:
         return len(self.values)
 
 
+def _is_known(token: Value, place: Mapping[Value, int]) -> bool:
+    try:
+        return token in place
+    except TypeError:  # it cannot be hashed
+        return False
+
+
 @dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes in an order in which inputs come first."""
@@ -75,7 +82,7 @@ class Graph:
             )
         ids = np.full((len(inputs), longest), NONE, dtype=np.int64)
         for row, tokens in enumerate(inputs):
-            for unknown in (token for token in tokens if token not in place):
+            for unknown in (token for token in tokens if not _is_known(token, place)):
                 shown = " ".join(map(str, self.vocab[:40]))
                 raise InputError(
                     f"{unknown!r} is not in the vocabulary", hint=f"the vocabulary is {shown}"

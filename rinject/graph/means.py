@@ -15,6 +15,8 @@ from rinject.errors import InputError
 from rinject.graph.limits import LARGEST_SET, MANY, Budget, TooLarge
 
 LARGEST_DENOMINATOR = 10**6
+ROUNDED = Fraction(1, 10**12)
+"""So far, in proportion, a number may be from a simple fraction and be meant as it."""
 _LONGEST_BITS = 2**17  # sums that lie so close are the bits of one integer
 
 
@@ -87,13 +89,20 @@ def _integers(values: Sequence[Any], expr: rasp.SOp) -> tuple[list[int], int]:
 def _exact(value: Any, expr: rasp.SOp) -> Fraction:
     try:
         if math.isfinite(value):
-            return Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+            return as_fraction(value)
     except OverflowError:
         pass
     raise InputError(
         f"`{expr.name}` averages a number that is no finite float",
         hint="reduce the values of its inputs first",
     )
+
+
+def as_fraction(number: float) -> Fraction:
+    """A finite number as its author means it: 0.1 is a tenth, and so is 0.3 - 0.2."""
+    exact = Fraction(number)
+    near = exact.limit_denominator(LARGEST_DENOMINATOR)
+    return near if abs(near - exact) <= abs(exact) * ROUNDED else Fraction(repr(number))
 
 
 def _means(lattice: _Lattice, longest: int, budget: Budget) -> set[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 
@@ -21,22 +22,20 @@ def refresh(graph: Graph, blurred: Mapping[str, Collection[str]]) -> Graph:
     """
     new: dict[Node, Node] = {}
     copies: dict[Node, Node] = {}
+    taken = {node.name for node in graph.nodes}
+    names = (name for number in count(1) if (name := f"fresh_{number}") not in taken)
     nodes: list[Node] = []
     for node in graph.nodes:
         inputs = {old: new[old] for old in node.inputs}
         for old in node.inputs:
             if _is_made_of(old, blurred.get(node.name, ())):
                 if old not in copies:
-                    copies[old] = _copy(new[old], len(copies) + _copies(graph) + 1)
+                    copies[old] = _copy(new[old], next(names))
                     nodes.append(copies[old])
                 inputs[old] = copies[old]
         new[node] = with_inputs(node, inputs)
         nodes.append(new[node])
     return replace(graph, nodes=tuple(nodes), output_node=new[graph.output_node])
-
-
-def _copies(graph: Graph) -> int:
-    return sum(isinstance(node, Refreshed) for node in graph.nodes)
 
 
 def _is_made_of(node: Node, names: Collection[str]) -> bool:
@@ -48,6 +47,6 @@ def _is_made_of(node: Node, names: Collection[str]) -> bool:
     return isinstance(node, Elementwise) and any(_is_made_of(a, names) for a in node.arguments)
 
 
-def _copy(node: Node, number: int) -> Refreshed:
+def _copy(node: Node, name: str) -> Refreshed:
     same = Table.of(np.append(np.arange(len(node.values)), -1))
-    return Refreshed(f"fresh_{number}", node.values, False, node.name, (node,), same)
+    return Refreshed(name, node.values, False, node.name, (node,), same)

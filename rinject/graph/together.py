@@ -7,8 +7,8 @@ from math import lcm
 
 import numpy as np
 
-from rinject.graph.means import LARGEST_DENOMINATOR
-from rinject.graph.nodes import Aggregate, Node, Selector
+from rinject.graph.means import as_fraction, is_number
+from rinject.graph.nodes import Aggregate, Node, Selector, Value
 from rinject.graph.tables import NONE
 
 
@@ -24,8 +24,8 @@ def possible_pairs(first: Node, second: Node, longest: int) -> np.ndarray | None
         return None
     if not _same_selection(first.selector, second.selector):
         return None
-    counts = [_counts(node) for node in (first, second)]
-    pairs = np.lcm(counts[0][:, None], counts[1][None, :]) <= longest
+    counts = [_counts(node, longest) for node in (first, second)]
+    pairs = (np.lcm(counts[0][:, None], counts[1][None, :]) <= longest).astype(bool)
     if first.default != NONE and second.default != NONE:
         pairs[first.default, second.default] = True
     return pairs
@@ -40,15 +40,21 @@ def _same_selection(first: Selector, second: Selector) -> bool:
     )
 
 
-def _counts(node: Aggregate) -> np.ndarray:
-    """For each value the smallest count of positions that it can be the mean of. int [values]"""
+def _counts(node: Aggregate, longest: int) -> np.ndarray:
+    """For each value the smallest count of positions that it can be the mean of. int [values]
+
+    A default that is no number is no mean: it counts as one of more positions than there are.
+    """
     assert node.numbers is not None
-    scale = lcm(*(_fraction(number).denominator for number in node.numbers.tolist()))
-    return np.array([(_fraction(value) * scale).denominator for value in node.values])
+    scale = lcm(*(as_fraction(number).denominator for number in node.numbers.tolist()))
+    return np.array([_count(value, scale, longest) for value in node.values], dtype=object)
 
 
-def _fraction(value: float) -> Fraction:
-    return Fraction(value).limit_denominator(LARGEST_DENOMINATOR)
+def _count(value: Value, scale: int, longest: int) -> int:
+    if not is_number(value):
+        return longest + 1
+    mean = Fraction(value).limit_denominator(scale * longest)
+    return (mean * scale).denominator
 
 
 def restrict(inside: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from typing import Any
 from rinject.lang.limits import MAX_BITS, MAX_LENGTH
 
 Run = Callable[..., Any]
-FAILURES = (ArithmeticError, LookupError, TypeError, ValueError)
+FAILURES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What a function raises where it has no value."""
 
 
