@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +73,18 @@ def _rows(rows: dict[str, str]) -> Table:
     return table
 
 
+def _rounded(margin: float) -> str:
+    """Two digits, never more than it is: 1.00 is no rounding at all."""
+    return f"{math.floor(margin * 100) / 100:.2f}"
+
+
 def _margins(record: dict[str, Any]) -> str:
     """The least share of its margin that a score or threshold kept: 1 is all of it."""
     seen = record["verified"] and record["verified"]["margin"]
-    parts = [] if seen is None else [f"{seen:.2f} seen"]
-    parts += [] if record["margin"] is None else [f"at least {record['margin']:.2f} by design"]
+    parts = [] if seen is None else [f"{_rounded(seen)} seen"]
+    parts += (
+        [] if record["margin"] is None else [f"at least {_rounded(record['margin'])} by design"]
+    )
     return ", ".join(parts)
 
 
