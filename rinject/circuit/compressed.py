@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rinject.circuit.model import ROWS_AT_ONCE, CompiledModel, read_slot
+from rinject.circuit.model import CompiledModel, read_slot
 from rinject.circuit.saving import RECORD
 from rinject.circuit.transformer import Layer, Transformer
 from rinject.errors import InputError
@@ -67,8 +67,8 @@ class CompressedModel:
             return [[] for _ in inputs]
         slot = self.original.layout.slot(graph.output)
         outputs: list[list[Any]] = []
-        for rows in ids.split(ROWS_AT_ONCE):
-            final = self.transformer.residuals(rows)[-1][:, 1:]  # [rows, T, d]
+        for rows in self.transformer.batches(ids):
+            final = self.transformer.final(rows)[:, 1:]  # [rows, T, d]
             outputs += read_slot(slot, self.expanded(final))
         return [row[: len(tokens)] for row, tokens in zip(outputs, inputs, strict=True)]
 

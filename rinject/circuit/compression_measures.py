@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from rinject.circuit.compressed import CompressedModel
 from rinject.circuit.heat_map_panels import BIAS, dimensions
-from rinject.circuit.model import ROWS_AT_ONCE, CompiledModel
+from rinject.circuit.model import CompiledModel
 from rinject.circuit.transformer import Transformer, attend, transform
 from rinject.graph import Graph
 
@@ -24,6 +24,7 @@ SHARPNESS = 10.0  # logits are so many times what is in the slot, where a value 
 ALL_INPUTS = 4096  # programs with no more inputs are measured on all of them
 TEST_INPUTS = 2000  # of other programs
 ALPHABET = 12  # most symbols in a drawn input
+ROWS_AT_ONCE = 256  # inputs whose streams are held at a time
 TINY = 1e-6  # a vector this short has no direction
 
 

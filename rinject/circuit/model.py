@@ -17,10 +17,6 @@ from rinject.circuit.wiring import LayerRecord
 from rinject.graph import Graph
 from rinject.lang import Program
 
-ROWS_AT_ONCE = 256
-NUMBERS_AT_ONCE = 8_000_000
-"""Most activations of one kind that a batch may have at a time; 32 MB."""
-
 
 @dataclass(frozen=True, eq=False)
 class CompiledModel:
@@ -78,15 +74,9 @@ class CompiledModel:
             return [[] for _ in inputs]
         slot = self.layout.slot(self.graph.output)
         outputs: list[list[Any]] = []
-        for rows in ids.split(self._rows_at_once(ids.shape[1])):
+        for rows in self.transformer.batches(ids):
             outputs += read_slot(slot, self.transformer.final(rows)[:, 1:])  # [rows, T, D]
         return [row[: len(tokens)] for row, tokens in zip(outputs, inputs, strict=True)]
-
-    def _rows_at_once(self, length: int) -> int:
-        """So many inputs that neither the stream nor the hidden units take much memory."""
-        hidden = max((layer.hidden.shape[1] for layer in self.transformer.layers), default=0)
-        widest = max(self.residual_width, hidden, self.num_heads * length)
-        return max(1, NUMBERS_AT_ONCE // ((length + 1) * widest))
 
     def residuals(self, ids: np.ndarray) -> list[Tensor]:
         """The residual streams [B, T, D] of encoded inputs [B, T], BOS left out.

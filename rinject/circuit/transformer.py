@@ -13,6 +13,10 @@ MASKED = -1e9
 """Attention score of what may not be seen: e^-1e9 is exactly 0 in float32."""
 
 
+NUMBERS_AT_ONCE = 8_000_000
+"""Most activations of one kind that a batch may have at a time; 32 MB."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """Weights of one layer: H heads of key width E and value width V, an MLP of F units."""
@@ -135,6 +139,13 @@ class Transformer:
         for stream in self._streams(ids):
             last = stream
         return last
+
+    def batches(self, ids: Tensor) -> tuple[Tensor, ...]:
+        """Rows of `ids` [B, T], so many at a time that no activations take much memory."""
+        hidden = max((layer.hidden.shape[1] for layer in self.layers), default=0)
+        heads = max((layer.heads for layer in self.layers), default=0)
+        widest = max(self.width, hidden, heads * ids.shape[1])
+        return ids.split(max(1, NUMBERS_AT_ONCE // ((ids.shape[1] + 1) * widest)))
 
     def _streams(self, ids: Tensor) -> Iterator[Tensor]:
         ids = self.with_bos(ids)  # [B, T + 1]

@@ -31,6 +31,7 @@ from rinject.compiler.margins import Margins
 from rinject.compiler.size import check_size
 from rinject.graph import Aggregate, Elementwise, Node, Width
 from rinject.graph.means import is_number
+from rinject.graph.nodes import identity
 from rinject.graph.stream import Stream
 from rinject.graph.tables import NONE
 
@@ -418,11 +419,6 @@ def points_of(source: Node, results: np.ndarray) -> tuple[np.ndarray, np.ndarray
     inside = (numbers >= 0) & (numbers <= 1)
     points = np.append(numbers[inside], [DEFAULT_CODE, MISSING_CODE])
     return points, np.append(results[places][inside], results[[source.default, NONE]])
-
-
-def identity(node: Node) -> np.ndarray:
-    """The index of each value, and of none. [values + 1]"""
-    return np.append(np.arange(len(node.values)), NONE)
 
 
 def _lifts(source: Node, stream: Stream) -> bool:

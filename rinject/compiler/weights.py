@@ -27,10 +27,10 @@ from rinject.circuit.wiring import HeadRecord, LayerRecord
 from rinject.compiler.blur import EXACT, Blur
 from rinject.compiler.heads import Head, head, head_width, shares
 from rinject.compiler.margins import Margins
-from rinject.compiler.mlp import Units, identity, points_of
+from rinject.compiler.mlp import Units, points_of
 from rinject.compiler.size import check_size
 from rinject.graph import Aggregate, Elementwise, Graph, Indices, Node, Width
-from rinject.graph.nodes import is_constant, is_scalar
+from rinject.graph.nodes import identity, is_constant, is_scalar
 from rinject.graph.stream import Stream, decoded_from, scalars
 
 

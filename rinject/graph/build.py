@@ -27,11 +27,12 @@ from rinject.graph.nodes import (
     Tokens,
     Value,
     Width,
+    identity,
     is_constant,
     may_be_missing,
 )
 from rinject.graph.tables import NONE, Table
-from rinject.graph.tabulate import places, selection, tabulate, value_set
+from rinject.graph.tabulate import distinct, places, selection, tabulate, value_set
 from rinject.graph.together import possible_pairs, restrict
 from rinject.graph.uniqueness import is_unique, selects_itself, selects_one
 from rinject.lang.interpreter import dependencies
@@ -67,7 +68,7 @@ class Builder:
             raise InputError(f"the longest input must have at least 1 position, not {longest}")
         if not vocab:
             raise InputError("the vocabulary is empty")
-        self.vocab, self.longest, self.causal = _distinct(vocab), longest, causal
+        self.vocab, self.longest, self.causal = _symbols(vocab), longest, causal
         self.budget = budget or Budget()
         self.nodes: list[Node] = []
         self.optional: set[Node] = set()
@@ -311,7 +312,7 @@ class Builder:
     def _within(self, joint: Node, node: Node) -> np.ndarray:
         """For each value of a joint node (None last), the index of a node's that it holds."""
         if joint is node:
-            return np.append(np.arange(len(node.values)), NONE)
+            return identity(node)
         if is_constant(node):
             return np.full(len(joint.values) + 1, 0 if node.values else NONE)
         if node not in self._held:
@@ -425,15 +426,9 @@ _BUILDERS: dict[type, Callable[[Builder, Any], Any]] = {
 }
 
 
-def _distinct(vocab: Sequence[Value]) -> tuple[Value, ...]:
+def _symbols(vocab: Sequence[Value]) -> tuple[Value, ...]:
     """The symbols, each once. Raises InputError for what no symbol can be."""
-    try:
-        symbols = tuple(dict.fromkeys(vocab))
-    except TypeError as error:
-        raise InputError(
-            f"the vocabulary has symbols that cannot be told apart: {error}",
-            hint="use numbers, strings, truth values or tuples of them",
-        ) from error
+    symbols = tuple(distinct(vocab, "the vocabulary has symbols"))
     if None in symbols:
         raise InputError("None is no symbol: it stands for no value")
     return symbols

@@ -30,6 +30,7 @@ from rinject.graph.nodes import (
     Selector,
     Tokens,
     Width,
+    identity,
     is_constant,
     is_scalar,
     with_inputs,
@@ -161,7 +162,7 @@ class _Plan:
     def _sources(self, node: Node, *, complete: bool = False) -> list[tuple[Node, np.ndarray]]:
         """The single nodes that a head can read `node` from, with the map from their values (None
         last) to its values; itself first. `complete`: each of their values must map to one."""
-        found: list[tuple[Node, np.ndarray]] = [(node, np.append(np.arange(len(node.values)), -1))]
+        found: list[tuple[Node, np.ndarray]] = [(node, identity(node))]
         for form in self.forms.get(node, ()):
             if len(form.arguments) == 1:
                 values = form.table.dense()

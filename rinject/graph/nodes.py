@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rinject.graph.tables import Table
+from rinject.graph.tables import NONE, Table
 
 Value = Any
 """A Python scalar, a string, or a tuple of values; None is "no value" and never in a set."""
@@ -115,6 +115,11 @@ class Aggregate(Node):
     @property
     def inputs(self) -> tuple[Node, ...]:
         return (*self.selector.inputs, self.operand)
+
+
+def identity(node: Node) -> np.ndarray:
+    """The index of each value, and of none. int [values + 1]"""
+    return np.append(np.arange(len(node.values)), NONE)
 
 
 def is_constant(node: Node) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import count
 
-import numpy as np
-
 from rinject.graph.graph import Graph
-from rinject.graph.nodes import Elementwise, Node, Refreshed, with_inputs
+from rinject.graph.nodes import Elementwise, Node, Refreshed, identity, with_inputs
 from rinject.graph.tables import Table
 
 
@@ -48,5 +46,5 @@ def _is_made_of(node: Node, names: Collection[str]) -> bool:
 
 
 def _copy(node: Node, name: str) -> Refreshed:
-    same = Table.of(np.append(np.arange(len(node.values)), -1))
+    same = Table.of(identity(node))
     return Refreshed(name, node.values, False, node.name, (node,), same)

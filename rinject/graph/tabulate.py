@@ -68,14 +68,22 @@ def value_set(values: Iterable[Value], expr: rasp.SOp) -> tuple[Value, ...]:
 
     Raises InputError for values that cannot be told apart by hashing, such as lists.
     """
+    found = distinct(values, f"`{expr.name}` has values")
+    return tuple(sorted(found) if all(map(is_number, found)) else found)
+
+
+def distinct(values: Iterable[Value], whose: str) -> list[Value]:
+    """Values as they come, each once; `whose` they are is for the message.
+
+    Raises InputError for what cannot be hashed, such as lists.
+    """
     try:
-        distinct = list(dict.fromkeys(values))
+        return list(dict.fromkeys(values))
     except TypeError as error:
         raise InputError(
-            f"`{expr.name}` has values that cannot be told apart: {error}",
+            f"{whose} that cannot be told apart: {error}",
             hint="use numbers, strings, truth values or tuples of them",
         ) from error
-    return tuple(sorted(distinct) if all(map(is_number, distinct)) else distinct)
 
 
 def places(values: Sequence[Value]) -> dict[Value, int]:
