@@ -18,7 +18,7 @@ from rinject.inject.batches import Batches, text_ids
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
 from rinject.inject.coordinates import Coordinates, whitening
 from rinject.inject.layers import student_layers
-from rinject.inject.loop import Progress, Report, Trainer, train
+from rinject.inject.loop import Progress, Report, train
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
 from rinject.inject.record import (
@@ -31,6 +31,7 @@ from rinject.inject.record import (
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
+from rinject.inject.step import Trainer
 from rinject.inject.targets import Targets
 from rinject.lang import Program
 from rinject.placing import check_target
