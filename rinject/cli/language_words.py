@@ -93,6 +93,11 @@ FIELDS = _by_name(
     Word("symbol", 'symbol ":" is "end";', "Which text is which symbol. May be repeated."),
     Word("otherwise", 'otherwise "_";', "The symbol of all other text."),
     Word("answer", 'answer True is " yes";', "How an output value is written. May be repeated."),
+    Word(
+        "spell",
+        "spell answers;",
+        'An answer is written symbol by symbol, each read back, up to the value written as `""`.',
+    ),
     Word("alphabet", 'alphabet "a", "b";', "The symbols that inputs are drawn from."),
     Word("lengths", "lengths 2, 20;", "The fewest and the most symbols of an input that is drawn."),
     Word("separator", 'separator " ";', "The text between two symbols of an input."),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from rinject.errors import InputError
+from rinject.errors import InputError, RinjectError
 from rinject.evaluate.fidelity import read_variables
 from rinject.graph import Variable
 from rinject.graph.tables import NONE
@@ -16,6 +18,8 @@ from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows, rows_of
 from rinject.inject.targets import Targets
 from rinject.lang.header import INPUT_SLOT
+from rinject.tasks.oracle import Oracle
+from rinject.tasks.task import answer_text
 
 MOST_ANSWER_TOKENS = 16
 
@@ -65,9 +69,10 @@ class DecodeTable:
 
     prompt: str
     answer: str
-    """What the student writes, greedily; one of the program's answers if it begins with one."""
+    """What the student writes, greedily; one of the program's answers if it begins with one. Where
+    answers are spelled: their symbols, as many as the true answer has."""
     true_answer: str | None
-    """What the program answers; None where it has no value at the end of the prompt."""
+    """What the program answers; None where it has no answer at the end of the prompt."""
     tokens: tuple[Token, ...]
     rows: tuple[VariableRow, ...]
     """The variables that the compiled stream of that layer holds."""
@@ -91,10 +96,12 @@ def decode(bundle: Bundle, text: str, *, layer: int | None = None) -> DecodeTabl
     true = Targets(bundle.graph, bundle.reconciliation).values(rows)  # [N, V]
     read = read_variables(bundle, rows, layer)  # [N, V]
     symbols = bundle.reconciliation.symbols(ids)
+    spelled = bundle.program.header.spelled
+    true_answer = _spelled(bundle, symbols) if spelled else _true_answer(bundle, true[-1])
     return DecodeTable(
         prompt=prompt,
-        answer=_answer(bundle, rows),
-        true_answer=_true_answer(bundle, true[-1]),
+        answer=_answer(bundle, rows, true_answer),
+        true_answer=true_answer,
         tokens=tuple(
             Token(bundle.reconciliation.text_of(token), symbol)
             for token, symbol in zip(ids, symbols, strict=True)
@@ -112,12 +119,13 @@ def decode(bundle: Bundle, text: str, *, layer: int | None = None) -> DecodeTabl
 def full_prompt(bundle: Bundle, text: str) -> str:
     """The text as it is if it holds the prompt's fixed parts, or else put into the prompt's slot.
 
-    White space at the end is dropped: the prompt ends where the answer begins.
+    White space at the end is that of the prompt: it ends where the answer begins.
     """
     prefix, suffix = bundle.record.prompt.split(INPUT_SLOT)
     parts = [part.strip() for part in (prefix, suffix)]
     if any(parts) and all(part in text for part in parts):
-        return text.rstrip()
+        text, last_part = text.rstrip(), suffix.rstrip()
+        return text + suffix[len(last_part) :] if text.endswith(last_part) else text
     return prefix + text.strip() + suffix
 
 
@@ -150,10 +158,26 @@ def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:
     return texts.get((type(output), output))
 
 
-def _answer(bundle: Bundle, rows: Rows) -> str:
-    known = [rule.text for rule in bundle.program.header.answers]
-    most = max((len(bundle.reconciliation.student_ids(text)) for text in known), default=1)
+def _spelled(bundle: Bundle, symbols: Sequence[str]) -> str | None:
+    """What the program writes after a prompt, symbol by symbol."""
+    header = bundle.program.header
+    try:
+        (output,) = Oracle(bundle.program).outputs([symbols])
+        return answer_text(header, output)
+    except RinjectError:
+        return None
+
+
+def _answer(bundle: Bundle, rows: Rows, true_answer: str | None) -> str:
+    """The student's answer; a spelled one is as long as the true one, since nothing ends it."""
+    header = bundle.program.header
+    known = [rule.text for rule in header.answers if rule.text]
+    likely = [true_answer] if header.spelled and true_answer else known
+    most = max((len(bundle.reconciliation.student_ids(text)) for text in likely), default=1)
     written = _generate(bundle, rows.ids[0].tolist(), min(most, MOST_ANSWER_TOKENS))
+    if header.spelled:
+        symbols = re.match(f"({'|'.join(map(re.escape, known))})*", written)
+        return symbols[0] if symbols and symbols[0] else written
     return max((text for text in known if written.startswith(text)), key=len, default=written)
 
 
@@ -164,4 +188,4 @@ def _generate(bundle: Bundle, ids: list[int], count: int) -> str:
     for _ in range(count):
         logits = bundle.model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits
         ids = [*ids, int(logits[0, -1].argmax())]
-    return str(bundle.reconciliation.tokenizer.decode(ids[start:]))
+    return bundle.reconciliation.written(ids[start:])

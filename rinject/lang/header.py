@@ -11,8 +11,10 @@ from rinject.lang import syntax
 from rinject.lang.context import Context
 from rinject.lang.diagnostics import Note, Span, did_you_mean
 from rinject.lang.elementwise import Constant
+from rinject.lang.limits import MAX_LENGTH
 
 INPUT_SLOT = "{input}"
+VALUE_SLOT = "{value}"
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
@@ -54,6 +56,9 @@ class Header:
     """The symbol of all other text."""
     answers: tuple[AnswerRule, ...] = ()
     """How output values are written."""
+    spelled: bool = False
+    """Whether an answer is one output after another, each read back by the program, up to the one
+    that is written as the empty text; else it is one output."""
     alphabet: tuple[str, ...] = ()
     """The symbols that inputs are drawn from."""
     lengths: tuple[int, int] | None = None
@@ -69,6 +74,11 @@ class Header:
     def is_injectable(self) -> bool:
         """Whether everything is said that injection needs."""
         return bool(self.prompt and self.otherwise and self.answers)
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The output values that end an answer: one where answers are spelled, else none."""
+        return tuple(rule.value for rule in self.answers if not rule.text)
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,7 @@ class _HeaderChecker:
     fields: dict[str, syntax.Field] = field(default_factory=dict)
     symbols: dict[str, tuple[str, Span]] = field(default_factory=dict)
     answers: dict[Constant, tuple[str, Span]] = field(default_factory=dict)
+    answered: dict[str, Constant] = field(default_factory=dict)
     output_node: syntax.Name | None = None
 
     def check(self) -> Draft:
@@ -107,6 +118,7 @@ class _HeaderChecker:
         self._required()
         self._against_vocabulary()
         self._against_longest()
+        self._against_spelling()
         self.found.setdefault("alphabet", self._drawn())
         header = Header(
             self.node.name.text,
@@ -115,6 +127,11 @@ class _HeaderChecker:
             **self.found,
         )
         return Draft(header, self.output_node, self.fields.get("vocabulary"))
+
+    @property
+    def _is_spelled(self) -> bool:
+        """Whether the header has the field, maybe further down."""
+        return any(item.name.text == "spell" for item in self.node.fields)
 
     def report(
         self,
@@ -181,6 +198,24 @@ class _HeaderChecker:
             message = f"inputs of {lengths[1]} symbols do not fit into {longest} tokens"
             self.report("bad-lengths", place, message, "raise `longest`, or draw shorter inputs")
 
+    def _against_spelling(self) -> None:
+        """Spelled answers have an end, and the program can read them."""
+        spell = self.fields.get("spell")
+        if spell is None:
+            return
+        readable = {rule.text for rule in self._all_symbols()}
+        for text, span in self.answers.values():
+            if text and text not in readable:
+                message = f'the program cannot read its answer "{text}", which is no symbol'
+                hint = f'add "{text}" to `vocabulary`, or a `symbol` rule'
+                self.report("unreadable-answer", span, message, hint)
+        if self.answers and all(text for text, _ in self.answers.values()):
+            message = "no value ends an answer that is spelled"
+            self.report("endless-answer", spell.span, message, 'add `answer "end" is "";`')
+        if self.found.get("balanced"):
+            message = "answers that are spelled cannot be balanced"
+            self.report("bad-balance", self.fields["balance"].span, message, "leave this line out")
+
     def _drawn(self) -> tuple[str, ...]:
         """The default alphabet: the symbols that stand for their own text."""
         produced = {symbol for symbol, _ in self.symbols.values()} | {self.found.get("otherwise")}
@@ -235,6 +270,16 @@ class _HeaderChecker:
         else:
             message = "only answers can be balanced"
             self.report("bad-balance", entry.span, message, "write `balance answers;`")
+
+    def spell(self, item: syntax.Field) -> None:
+        entry = self._only(item)
+        if entry is None:
+            return
+        if isinstance(entry.left, syntax.Name) and entry.left.text == "answers":
+            self.found["spelled"] = True
+        else:
+            message = "only answers can be spelled"
+            self.report("bad-spell", entry.span, message, "write `spell answers;`")
 
     def examples(self, item: syntax.Field) -> None:
         entry = self._only(item)
@@ -318,28 +363,53 @@ class _HeaderChecker:
 
     def answer(self, item: syntax.Field) -> None:
         for entry in item.entries:
+            values = _range(entry.left)
             value = _literal(entry.left)
-            if value is None or entry.right is None:
+            if entry.right is None or (values is None and value is None):
                 message = "an answer rule says how a value is written"
                 self.report("bad-answer", entry.span, message, 'write `answer True is " yes";`')
                 continue
-            text = self._text(entry.right)
-            if text is not None:
+            text = self._text(entry.right, may_be_empty=self._is_spelled)
+            if text is not None and values is not None:
+                self._add_answers(values, text, entry)
+            elif text is not None:
                 self._add_answer(Constant(value), text, entry)
 
-    def _add_answer(self, value: Constant, text: str, entry: syntax.Entry) -> None:
+    def _add_answers(self, values: range, text: str, entry: syntax.Entry) -> None:
+        if entry.right is not None and text.count(VALUE_SLOT) != 1:
+            message = f"the answer to many values has {text.count(VALUE_SLOT) or 'no'} {VALUE_SLOT}"
+            hint = (
+                f'put {VALUE_SLOT} where the value stands: `answer range(10) is " {VALUE_SLOT}";`'
+            )
+            self.report("bad-answer", entry.right.span, message, hint)
+        elif not values:
+            hint = "`range(2, 5)` is 2, 3, 4"
+            self.report("bad-answer", entry.left.span, "this range has no values", hint)
+        elif values[MAX_LENGTH - len(self.answers) :]:
+            message = f"a program has at most {MAX_LENGTH:,} answers"
+            self.report("too-many-answers", entry.left.span, message, "give a smaller range")
+        else:
+            added = (
+                self._add_answer(Constant(value), text.replace(VALUE_SLOT, str(value)), entry)
+                for value in values
+            )
+            all(added)  # up to the first that is wrong
+
+    def _add_answer(self, value: Constant, text: str, entry: syntax.Entry) -> bool:
+        """Whether the value and the text are new."""
         if value in self.answers:
             note = Note("the first one", self.answers[value][1])
             message = f"the value {value} already has an answer"
             self.report("duplicate-answer", entry.left.span, message, "keep one", (note,))
-            return
-        same = [(v, span) for v, (known, span) in self.answers.items() if known == text]
-        if same and entry.right is not None:
-            note = Note("the first one", same[0][1])
-            message = f'"{text}" already answers the value {same[0][0]}'
+            return False
+        self.answers[value] = (text, entry.span)
+        first = self.answered.setdefault(text, value)
+        if first is not value and entry.right is not None:
+            note = Note("the first one", self.answers[first][1])
+            message = f'"{text}" already answers the value {first}'
             hint = "answers must differ, or they cannot be told apart"
             self.report("ambiguous-answer", entry.right.span, message, hint, (note,))
-        self.answers[value] = (text, entry.span)
+        return first is value
 
     # --- entries ---------------------------------------------------------------------------
 
@@ -358,9 +428,9 @@ class _HeaderChecker:
         self.report("stray-is", entry.span, message, "only `symbol` and `answer` use it")
         return False
 
-    def _text(self, node: syntax.Expression) -> str | None:
+    def _text(self, node: syntax.Expression, *, may_be_empty: bool = False) -> str | None:
         value = _literal(node)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and (value or may_be_empty):
             return value
         if value == "":
             self.report("empty-text", node.span, "this text is empty", "write some text in it")
@@ -383,6 +453,17 @@ def _literal(node: syntax.Expression) -> Any:
     return None
 
 
+def _range(node: syntax.Expression) -> range | None:
+    """The values of `range(…)` with whole numbers; None for anything else."""
+    if not isinstance(node, syntax.Call) or not isinstance(node.function, syntax.Name):
+        return None
+    bounds = [_literal(argument) for argument in node.arguments]
+    whole = [bound for bound in bounds if type(bound) is int]
+    if node.function.text != "range" or len(whole) != len(bounds) or not 1 <= len(bounds) <= 3:
+        return None
+    return range(*whole) if whole[2:] != [0] else None
+
+
 @dataclass(frozen=True)
 class _FieldRule:
     """How a field is read, and when it is needed."""
@@ -402,6 +483,7 @@ _FIELDS = {
     "symbol": _FieldRule(_HeaderChecker.symbol, 'symbol ":" is "end";', "never", True),
     "otherwise": _FieldRule(_HeaderChecker.otherwise, 'otherwise "_";'),
     "answer": _FieldRule(_HeaderChecker.answer, 'answer True is " yes";', "with text", True),
+    "spell": _FieldRule(_HeaderChecker.spell, "spell answers;", "never"),
     "alphabet": _FieldRule(_HeaderChecker.alphabet, 'alphabet "a", "b";', "never"),
     "lengths": _FieldRule(_HeaderChecker.lengths, "lengths 2, 20;", "never"),
     "separator": _FieldRule(_HeaderChecker.separator, 'separator " ";', "never"),

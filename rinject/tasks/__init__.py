@@ -1,7 +1,9 @@
 """Prompts and answers for each program, and ordinary text."""
 
-from rinject.tasks.registry import find_task
+from rinject.tasks.registry import find_task, task_source
 from rinject.tasks.sampler import Sampler
+from rinject.tasks.source import TaskSource
+from rinject.tasks.suites import Suite, choose_suites, find_suites
 from rinject.tasks.task import (
     SPLITS,
     Example,
@@ -23,13 +25,18 @@ __all__ = [
     "Exhausted",
     "Sampler",
     "Split",
+    "Suite",
     "Task",
+    "TaskSource",
     "answer_text",
+    "choose_suites",
     "example",
     "examples",
     "fill_prompt",
+    "find_suites",
     "find_task",
     "split_of",
     "stream",
+    "task_source",
     "up_to",
 ]

@@ -13,6 +13,7 @@ from rinject.errors import InputError, RinjectError
 from rinject.lang import Header, Program
 from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.oracle import Oracle
+from rinject.tasks.source import TaskSource, read
 from rinject.tasks.task import SPLITS, Exhausted, Split, answer_text, split_of
 
 KEYS = ("input", "answer", "split")
@@ -46,7 +47,7 @@ class Listed:
     """The inputs of a file, in random order, with the program's own output values."""
 
     oracle: Oracle
-    path: Path
+    source: TaskSource
     found: Mapping[Split, Sequence[tuple[str, Any]]]
     """The inputs of each split with their output values, in the order of the file."""
 
@@ -62,28 +63,34 @@ class Listed:
         rng.shuffle(mixed)
         yield from mixed
         amount = f"no more {split} inputs than {len(mixed)}" if mixed else f"no {split} inputs"
-        raise Exhausted(f"{self.path} has {amount}", hint=f'give lines a `"split": "{split}"`')
+        raise Exhausted(
+            f"{self.source.path} has {amount}", hint=f'give lines a `"split": "{split}"`'
+        )
 
 
-def read_examples(program: Program) -> Listed:
-    """The examples in the file that the program's header names, every line checked.
+def read_examples(program: Program, path: Path | None = None) -> Listed:
+    """The examples in a file, by default the one that the program's header names.
 
     A line has an `input`, maybe the `answer`, as the header writes it, and maybe the `split`;
-    without one the split is a stable function of the input.
+    without one the split is a stable function of the input. Every line is checked.
 
     Raises:
         InputError: the file cannot be read, or a line is not such an object, repeats an input, has
             one that the program cannot read, or an answer that is not the program's.
     """
-    path = _path(program)
-    lines = _lines(path)
+    return kept_examples(program, _source(path or _path(program)))
+
+
+def kept_examples(program: Program, source: TaskSource) -> Listed:
+    """The examples that a bundle kept, or those of a file. Raises as :func:`read_examples`."""
+    lines = _lines(Path(source.path), source.kept_text())
     oracle = Oracle(program)
     prompts = [_read(oracle, line) for line in lines]
     found: dict[Split, list[tuple[str, Any]]] = {split: [] for split in SPLITS}
     for line, value in zip(lines, oracle.outputs(prompts), strict=True):
         _check_answer(program.header, line, value)
         found[line.split].append((line.input, value))
-    return Listed(oracle, path, found)
+    return Listed(oracle, source, found)
 
 
 def _path(program: Program) -> Path:
@@ -105,11 +112,11 @@ def _path(program: Program) -> Path:
 # --- lines ----------------------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> list[Line]:
+def _lines(path: Path, text: str) -> list[Line]:
     lines = [
-        _line(Place(path, number), text)
-        for number, text in enumerate(_text(path).split("\n"), start=1)
-        if text.strip()
+        _line(Place(path, number), line)
+        for number, line in enumerate(text.split("\n"), start=1)
+        if line.strip()
     ]
     if not lines:
         raise InputError(f"{path} has no examples", hint='write lines such as {"input": "…"}')
@@ -122,9 +129,9 @@ def _lines(path: Path) -> list[Line]:
     return lines
 
 
-def _text(path: Path) -> str:
+def _source(path: Path) -> TaskSource:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return TaskSource.of(path, read(path))
     except FileNotFoundError:
         near = [p.name for p in path.parent.glob("*.jsonl")]
         hint = did_you_mean(path.name, near, otherwise="`examples` names a file beside the program")

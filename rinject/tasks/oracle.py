@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from rinject.errors import InputError
 from rinject.graph import Graph, build_graph
 from rinject.lang import Program
 from rinject.tasks.reading import Reader
@@ -38,7 +39,7 @@ class Oracle:
 
     @property
     def longest(self) -> int:
-        """The most symbols of a prompt with its input."""
+        """The most symbols of a prompt with its input, and of what is read back of its answer."""
         return self.program.header.longest or 1
 
     def read(self, text: str) -> list[str]:
@@ -48,8 +49,54 @@ class Oracle:
     def outputs(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
         """The output at the last of each prompt's symbols; None is no value.
 
+        Where answers are spelled: the outputs one after another, each read back, as a tuple; up to
+        the end, which is left out, or to a value that cannot be written.
+
         Raises InputError for more symbols than the program reads.
         """
+        return self._spelled(prompts) if self.program.header.spelled else self._lasts(prompts)
+
+    def output(self, text: str) -> Any:
+        """The output at the end of the prompt around one input."""
+        return self.outputs([self.read(text)])[0]
+
+    def _spelled(self, prompts: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
+        seen = [list(symbols) for symbols in prompts]
+        written: list[list[Any]] = [[] for _ in prompts]
+        places = list(range(len(prompts)))
+        while places:
+            values = self._lasts([seen[place] for place in places])
+            outputs, places = zip(places, values, strict=True), []
+            for place, value in outputs:
+                symbols = self._symbols_of_values.get((type(value), value))
+                if symbols == []:
+                    continue  # the empty text: here it ends
+                written[place].append(value)
+                if symbols is not None:
+                    seen[place] += symbols
+                    places.append(place)
+            self._check_room(seen[place] for place in places)
+        return [tuple(values) for values in written]
+
+    @cached_property
+    def _symbols_of_values(self) -> dict[tuple[type, Any], list[str]]:
+        """What the program reads after it wrote a value."""
+        answers = self.program.header.answers
+        return {(type(one.value), one.value): self.reader.symbols(one.text) for one in answers}
+
+    def _check_room(self, read: Iterable[Sequence[str]]) -> None:
+        if all(len(symbols) <= self.longest for symbols in read):
+            return
+        header = self.program.header
+        (end,) = header.ends
+        raise InputError(
+            f"an answer of `{header.name}` does not end within the {self.longest} tokens that it"
+            " reads",
+            hint=f"raise `longest`, or let its output be {end!r} once all is written",
+        )
+
+    def _lasts(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
+        """The outputs at the ends of many prompts."""
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         found: list[Any] = [None] * len(prompts)
         for start in range(0, len(order), ROWS):
@@ -57,10 +104,6 @@ class Oracle:
             for place, value in zip(places, self._last([prompts[p] for p in places]), strict=True):
                 found[place] = value
         return found
-
-    def output(self, text: str) -> Any:
-        """The output at the end of the prompt around one input."""
-        return self.outputs([self.read(text)])[0]
 
     def _last(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
         node = self.graph.output_node

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
 from rinject.lang import Header
 from rinject.tasks.sampler import Sampler
 
+Pairs = Sequence[tuple[str, str]]
 PAIRS = (("(", ")"), ("{", "}"), ("[", "]"))
 BRACKETS = "".join(left + right for left, right in PAIRS)
-CLOSING = {right: left for left, right in PAIRS}
 SHORTEST, LONGEST = 5, 30  # brackets
 
 
@@ -33,7 +34,7 @@ class ShuffleDyck(Sampler):
         return is_balanced(text)
 
 
-def correct_string(pairs: int, rng: Random) -> str:
+def correct_string(pairs: int, rng: Random, families: Pairs = PAIRS) -> str:
     """A random correct string of 2 * ``pairs`` brackets; every such string can come up.
 
     Written from left to right. A coin decides between opening and closing where both are
@@ -46,16 +47,17 @@ def correct_string(pairs: int, rng: Random) -> str:
             waiting = waiting.replace(closing, "", 1)
             text += closing
         if opened_left:
-            left, right = rng.choice(PAIRS)
+            left, right = rng.choice(families)
             text, waiting = text + left, waiting + right
     return text
 
 
-def is_balanced(text: str) -> bool:
+def is_balanced(text: str, families: Pairs = PAIRS) -> bool:
     """Whether each kind of bracket, taken by itself, is balanced."""
+    closing = {right: left for left, right in families}
     depth: Counter[str] = Counter()
     for bracket in text:
-        left = CLOSING.get(bracket)
+        left = closing.get(bracket)
         if left is None:
             depth[bracket] += 1
         elif depth[left] == 0:

@@ -34,7 +34,7 @@ class Example:
     prompt: str
     """The full text up to the answer."""
     answer: str
-    """The text that follows the prompt, with its leading space."""
+    """The text that follows the prompt, with its leading space if it has one."""
 
 
 class Task(Protocol):
@@ -45,13 +45,16 @@ class Task(Protocol):
         """The header of the program: its name, its prompt and its answers."""
 
     def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, Any]]:
-        """The inputs of a split in random order, none twice, each with its output value.
+        """The inputs of a split in random order, none twice, each with its output.
 
         Raises Exhausted where there is nothing more.
         """
 
     def output(self, text: str) -> Any:
-        """The program's output value at the end of the prompt, for an input."""
+        """The program's output value at the end of the prompt, for an input.
+
+        Of a program that spells its answers: the tuple of its values from there on, but the end.
+        """
 
 
 def split_of(text: str) -> Split:
@@ -76,11 +79,23 @@ def fill_prompt(header: Header, text: str) -> str:
     return header.prompt.replace(INPUT_SLOT, text)
 
 
-def answer_text(header: Header, value: Any, text: str | None = None) -> str:
-    """How the program's header writes an output value, that of an input.
+def answer_text(header: Header, output: Any, text: str | None = None) -> str:
+    """How the program's header writes an output, that of an input: one value, or a spelled answer.
 
     Raises RinjectError if it does not.
     """
+    if not header.spelled:
+        return _value_text(header, output, text)
+    if not output:
+        given = "" if text is None else f" on the input {text!r}"
+        raise RinjectError(
+            f"the program `{header.name}` ends its answer before it began{given}",
+            hint="let its output at the end of the prompt be what is written first",
+        )
+    return "".join(_value_text(header, value, text) for value in output)
+
+
+def _value_text(header: Header, value: Any, text: str | None) -> str:
     for rule in header.answers:
         if rule.value == value and type(rule.value) is type(value):
             return rule.text

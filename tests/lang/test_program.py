@@ -50,6 +50,31 @@ def test_header() -> None:
     assert header.is_injectable
 
 
+def test_an_answer_rule_for_many_values() -> None:
+    ranges = 'answer range(2) is " n{value}", range(9, 4, -2) is "{value}";'
+    text = HEADER.replace("answer 1 is", ranges + " answer 100 is")
+    assert load_program(text=text + BODY).header.answers[:5] == (
+        AnswerRule(0, " n0"),
+        AnswerRule(1, " n1"),
+        AnswerRule(9, "9"),
+        AnswerRule(7, "7"),
+        AnswerRule(5, "5"),
+    )
+
+
+def test_answers_that_are_spelled() -> None:
+    text = HEADER.replace(
+        "answer 1 is", 'answer 7 is "a", "stop" is ""; spell answers; answer 1 is'
+    )
+    text = text.replace('" one"', '"b"').replace(', -1 is " minus one"', "")
+    text = text.replace('answer True is " yes";', "")
+    header = load_program(text=text + BODY).header
+    assert header.spelled
+    assert header.ends == ("stop",)
+    plain = load_program(text=HEADER + BODY).header
+    assert (plain.spelled, plain.ends) == (False, ())
+
+
 def test_plain_rasp_needs_no_header() -> None:
     program = load_program(text="x = indices; y = x + 1;")
     assert program.header.vocabulary == ()

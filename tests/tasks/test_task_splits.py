@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -23,7 +24,8 @@ from rinject.tasks import (
 )
 from rinject.tasks.shuffle_dyck import ShuffleDyck
 
-PROGRAM = load_program(Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp")
+PROGRAMS = Path(__file__).parents[2] / "programs"
+PROGRAM = load_program(PROGRAMS / "shuffle_dyck.rasp")
 TASK = find_task(PROGRAM)
 
 
@@ -40,6 +42,22 @@ def test_splits_are_disjoint_and_without_repeats() -> None:
         assert len(set(inputs)) == 1500
         assert {split_of(text) for text in inputs} == {split}
     assert len(set().union(*drawn.values())) == 1500 * len(SPLITS)
+
+
+@pytest.mark.parametrize("name", ["shuffle_dyck", "count", "int_sum"])
+def test_no_input_of_the_papers_tasks_is_in_two_splits(name: str) -> None:
+    """By hashes of the prompts, over streams of other seeds too."""
+    task = find_task(load_program(PROGRAMS / f"{name}.rasp"))
+    drawn = {
+        split: {
+            hashlib.sha256(one.prompt.encode()).digest()
+            for seed in (0, 1)
+            for one in examples(task, split, 2500, seed)
+        }
+        for split in SPLITS
+    }
+    assert all(len(hashes) > 2500 for hashes in drawn.values())
+    assert len(set().union(*drawn.values())) == sum(map(len, drawn.values()))
 
 
 def test_a_split_is_a_stable_function_of_the_input() -> None:

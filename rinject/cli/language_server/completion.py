@@ -27,7 +27,7 @@ from rinject.lang.values import FunctionRef, SOpRef
 _HEADER = re.compile(r"\bprogram\s+\w+\s*\{(?P<fields>[^}]*)")
 _FIELD = re.compile(r"(\w+)\W")
 _CALL = re.compile(r"(\w+)\s*$")
-_FIELD_WORDS = {"attention": ("causal", "full"), "balance": ("answers",)}
+_FIELD_WORDS = {"attention": ("causal", "full"), "balance": ("answers",), "spell": ("answers",)}
 
 
 def completions(document: Document, offset: int) -> list[CompletionItem]:

@@ -1,0 +1,192 @@
+"""A task of one's own: a class or an object in a Python file, named as `FILE.py:NAME`."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+from rinject.errors import InputError, RinjectError
+from rinject.lang import Header, Program
+from rinject.lang.diagnostics import did_you_mean
+from rinject.tasks.oracle import Oracle
+from rinject.tasks.source import TaskSource, read
+from rinject.tasks.suites import Suite
+from rinject.tasks.task import Exhausted, Split, Task, answer_text, digest, fill_prompt
+
+TRIED = 64  # inputs whose answers are compared with the program's before any training
+FORM = "write FILE.py:NAME, as in --task walks.py:Walks, or FILE.jsonl"
+NEEDED = "it needs `cases(split, rng)` and `output(text)`; rinject.tasks.Sampler has the first"
+
+
+@dataclass(frozen=True, eq=False)
+class OwnTask:
+    """A task from a Python file. What goes wrong in it is reported with its line."""
+
+    task: Task
+    source: TaskSource
+    header: Header
+    """Of the program."""
+    seen: dict[int, Split] = field(default_factory=dict)
+    """The split in which each input came up, by the input's digest."""
+
+    @property
+    def suites(self) -> tuple[Suite, ...]:
+        """Its own out-of-distribution suites, if it brings any."""
+        return tuple(getattr(self.task, "suites", ()))
+
+    def output(self, text: str) -> Any:
+        with _explained(self.source):
+            return self.task.output(text)
+
+    def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, Any]]:
+        """Raises InputError: not pairs, an input twice or in two splits, one that is no text."""
+        own: set[int] = set()
+        with _explained(self.source):
+            for case in self.task.cases(split, rng):
+                yield self._checked(case, split, own)
+        raise Exhausted(
+            f"the task {_shown(self.source)} has no more {split} inputs than {len(own)}",
+            hint="ask for fewer examples" if own else "let it give some of each split",
+        )
+
+    def _checked(self, case: Any, split: Split, own: set[int]) -> tuple[str, Any]:
+        if not (isinstance(case, tuple) and len(case) == 2 and isinstance(case[0], str)):
+            raise self._wrong(f"yields {case!r}", "each case is an input and its output value")
+        key = digest(case[0])
+        if key in own:
+            raise self._wrong(f"gives the input {case[0]!r} twice", "leave out what came up before")
+        other = self.seen.setdefault(key, split)
+        if other != split:
+            raise self._wrong(
+                f"gives the input {case[0]!r} for {other} and for {split}",
+                "rinject.tasks.split_of says, for each input, which split it belongs to",
+            )
+        own.add(key)
+        return case
+
+    def _wrong(self, what: str, hint: str) -> InputError:
+        return InputError(f"the task {_shown(self.source)} {what}", hint=hint)
+
+
+def own_task(program: Program, named: str) -> OwnTask:
+    """The task `FILE.py:NAME`, after comparing a few of its answers with the program's.
+
+    Raises InputError: no such file or name, Python that fails, something that is no task, an
+    input that the program cannot read, an answer that is not the program's.
+    """
+    path, _, name = named.rpartition(":")
+    if not path or not name.isidentifier():
+        raise InputError(f"{named!r} does not name a task", hint=FORM)
+    task = made_task(program, TaskSource.of(path, _text(Path(path)), name))
+    _compare(program, task)
+    return task
+
+
+def made_task(program: Program, source: TaskSource) -> OwnTask:
+    """The task that a source makes, without trying it. Its Python is run.
+
+    Raises InputError as :func:`own_task` does.
+    """
+    module = _module(source)
+    found = vars(module).get(source.name)
+    if found is None:
+        names = [name for name in vars(module) if not name.startswith("_")]
+        hint = did_you_mean(source.name, names, otherwise=FORM)
+        raise InputError(f"{source.path} has no `{source.name}`", hint=hint)
+    if isinstance(found, type):
+        with _explained(source, hint="the class is called with the header of the program"):
+            found = found(program.header)
+    if not all(callable(getattr(found, name, None)) for name in ("cases", "output")):
+        raise InputError(f"{_shown(source)} is no task", hint=NEEDED)
+    return OwnTask(found, source, program.header)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        near = [other.name for other in path.parent.glob("*.py")]
+        raise InputError(
+            f"there is no file {path}", hint=did_you_mean(path.name, near, otherwise=FORM)
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _module(source: TaskSource) -> ModuleType:
+    """A module of the source's text. It is registered, as dataclasses want, but not by a name that
+    an import could mean."""
+    module = ModuleType(f"<task {source.sha256[:16]}>")
+    module.__file__ = source.path
+    sys.modules[module.__name__] = module
+    with _explained(source):
+        exec(compile(source.kept_text(), source.path, "exec"), vars(module))
+    return module
+
+
+def _compare(program: Program, task: OwnTask) -> None:
+    """A student cannot learn one answer and the variables of another."""
+    oracle, header = Oracle(program), program.header
+    drawn = Random(f"{header.name}/tried")
+    cases = _first(task, drawn)
+    prompts = [oracle.reader.symbols(fill_prompt(header, text)) for text, _ in cases]
+    for (text, _), symbols in zip(cases, prompts, strict=True):
+        if len(symbols) > oracle.longest:
+            raise InputError(
+                f"the task {_shown(task.source)} gives an input whose prompt has"
+                f" {len(symbols)} symbols, `{header.name}` reads {oracle.longest}: {text!r}",
+                hint="draw shorter inputs, or raise `longest`",
+            )
+    for (text, value), output in zip(cases, oracle.outputs(prompts), strict=True):
+        own, meant = answer_text(header, value, text), answer_text(header, output, text)
+        if own != meant:
+            raise InputError(
+                f"on the input {text!r} the task {_shown(task.source)} answers {own!r}, but"
+                f" `{header.name}` answers {meant!r}",
+                hint="a student learns the program's answers: correct one of the two",
+            )
+
+
+def _first(task: OwnTask, rng: Random) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    try:
+        found.extend(islice(task.cases("train", rng), TRIED))
+    except Exhausted:
+        if not found:
+            raise
+    return found
+
+
+@contextmanager
+def _explained(source: TaskSource, hint: str | None = None) -> Iterator[None]:
+    """Whatever the user's Python raises becomes one line with its place."""
+    try:
+        yield
+    except RinjectError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
+        message = f"the task {_shown(source)} fails{_place(error, source)}: {reason.rstrip(':')}"
+        raise InputError(message, hint=hint) from error
+
+
+def _place(error: BaseException, source: TaskSource) -> str:
+    if isinstance(error, SyntaxError):
+        return f" in line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == source.path]
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def _shown(source: TaskSource) -> str:
+    return f"{source.path}:{source.name}"
