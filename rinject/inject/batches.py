@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from rinject.inject.rarity import rarity
 from rinject.inject.rows import Rows, encode_all
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
+from rinject.inject.weighing import position_weights
 from rinject.tokens import Reconciliation
 
 STEPS_AHEAD = 32  # the graph is evaluated for so many steps at once
@@ -23,9 +25,8 @@ STEPS_AHEAD = 32  # the graph is evaluated for so many steps at once
 
 @dataclass(frozen=True)
 class Batch:
-    """Task rows and text rows, each in a rectangle of their own: prompts are short, and the text
-    should reach as far as the contexts on which perplexity is measured. Places are flat positions
-    of the task rows."""
+    """Task rows and text rows, or one process's part of them. Places are flat positions of the
+    task rows. Counts are those of the whole batch, so that the parts' losses add up."""
 
     ids: Tensor
     """int64 [B, T]: the task rows."""
@@ -33,23 +34,50 @@ class Batch:
     """int64 [M]: the positions that predict an answer token."""
     answers: Tensor
     """int64 [M]: those answer tokens."""
-    prompt_places: Tensor
-    """int64 [N]: the positions of the prompts."""
+    aligned_places: Tensor
+    """int64 [N]: the positions whose streams are aligned."""
     targets: Tensor
     """int64 [N, V]: value indices of the variables there, -1 where a variable has no value."""
+    weights: Tensor
+    """float32 [N, V]: what each position counts for each variable."""
     text_ids: Tensor
     """int64 [text rows, text tokens]; empty on a step without text."""
+    answer_count: int
+    aligned_count: int
+    text_count: int
     tokens: int
     """Tokens of task and text, fillers not counted."""
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if _is_tensor(value)}
-        return Batch(**(vars(self) | moved))
+        """The batch on a device; copies run beside the computation where the memory is pinned."""
+        return self._with(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def pinned(self) -> Batch:
+        """The batch in memory from which a GPU copies by itself."""
+        return self._with(Tensor.pin_memory)
 
-def _is_tensor(value: object) -> bool:
-    return isinstance(value, Tensor)
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        tensors = {name: one for name, one in vars(self).items() if isinstance(one, Tensor)}
+        changed: dict[str, Any] = {name: change(one) for name, one in tensors.items()}
+        return replace(self, **changed)
+
+    def part(self, rank: int, processes: int) -> Batch:
+        """The rows of one of several processes, which each take as many."""
+        rows, width = self.ids.shape
+        size = rows // processes
+        answered = self.answer_places // width // size == rank  # [M]
+        aligned = self.aligned_places // width // size == rank  # [N]
+        start = rank * size * width
+        return replace(
+            self,
+            ids=self.ids.view(processes, size, width)[rank],
+            answer_places=self.answer_places[answered] - start,
+            answers=self.answers[answered],
+            aligned_places=self.aligned_places[aligned] - start,
+            targets=self.targets[aligned],
+            weights=self.weights[aligned],
+            text_ids=self.text_ids.chunk(processes)[rank] if self.text_count else self.text_ids,
+        )
 
 
 class Batches:
@@ -72,21 +100,30 @@ class Batches:
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings = targets, settings
         self._worth = self._rarity() if settings.rare else None  # [E]
-        self._ahead: tuple[int, list[np.ndarray]] = (-1, [])
+        self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
     def at(self, step: int) -> Batch:
         """The batch of one step, steps counted from 0."""
         rows = self.task_rows(step)
         windows = self.text_windows(step)  # [text rows, text tokens]
-        width = rows.ids.shape[1]
+        asked, read = rows.before_answer(), rows.are_read()  # [B, T]
+        values = self._values(step)  # [positions read, V]
+        aligned = read
+        if self.settings.positions == "answer":
+            aligned = read & asked
+            values = values[aligned[read]]
         return Batch(
             ids=torch.from_numpy(rows.ids),
-            answer_places=_flat(np.nonzero(rows.before_answer()), width),
+            answer_places=torch.from_numpy(np.flatnonzero(asked)),
             answers=torch.from_numpy(rows.answers()),
-            prompt_places=_flat(np.nonzero(rows.in_prompt()), width),
-            targets=torch.from_numpy(self._values(step)),
+            aligned_places=torch.from_numpy(np.flatnonzero(aligned)),
+            targets=torch.from_numpy(values),
+            weights=torch.from_numpy(position_weights(values, self.settings.balance)),
             text_ids=torch.from_numpy(windows),
+            answer_count=int(asked.sum()),
+            aligned_count=len(values),
+            text_count=windows.size,
             tokens=int(rows.lengths.sum()) + windows.size,
         )
 
@@ -107,25 +144,51 @@ class Batches:
         starts = chance.integers(len(self.text_ids) - length + 1, size=rows)
         return self.text_ids[starts[:, None] + np.arange(length)]
 
-    def _chosen(self, step: int) -> np.ndarray:
-        """int64 [task rows]: the examples of one step."""
-        count = self.settings.task_rows
-        chosen = self._examples(step * count, count)
-        if self._worth is not None:
-            chance = generator(self.settings.seed, "rare examples", step)
-            for_rare = chance.random(count) < self.settings.rare
-            drawn = chance.choice(len(self.examples), size=count, p=self._worth)
-            chosen = np.where(for_rare, drawn, chosen)
-        return chosen
+    def sampled_values(self, most: int) -> np.ndarray:
+        """int64 [N, V]: the values at all tokens read of the first so many examples."""
+        size = STEPS_AHEAD * self.settings.task_rows
+        starts = range(0, min(most, len(self.examples)), size)
+        parts = [self.examples.take(slice(start, min(start + size, most))) for start in starts]
+        return np.concatenate([self.targets.values(part) for part in parts])
 
     def _rarity(self) -> np.ndarray:
-        size = STEPS_AHEAD * self.settings.task_rows
-        starts = range(0, len(self.examples), size)
-        parts = [self.examples.take(slice(start, start + size)) for start in starts]
-        values = np.concatenate([self.targets.values(part) for part in parts])  # [N, V]
-        return rarity(values, self.examples.prompt_lengths)
+        values = self.sampled_values(len(self.examples))  # [N, V]
+        return rarity(values, self.examples.read_lengths)
 
-    def _examples(self, first: int, count: int) -> np.ndarray:
+    def _chosen(self, step: int) -> np.ndarray:
+        """int64 [task rows]: the examples of one step."""
+        return self._block(step)[0][step % STEPS_AHEAD]
+
+    def _values(self, step: int) -> np.ndarray:
+        """int64 [N, V]: the values at all tokens read of one step."""
+        return self._block(step)[1][step % STEPS_AHEAD]
+
+    def _block(self, step: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Examples [steps, task rows] and values of the block of steps that a step belongs to."""
+        number = step // STEPS_AHEAD
+        if self._ahead[0] != number:
+            chosen = self._drawn(number)
+            rows = self.examples.take(chosen.reshape(-1))
+            ends = rows.read_lengths.reshape(chosen.shape).sum(axis=1).cumsum()
+            self._ahead = number, (chosen, np.split(self.targets.values(rows), ends[:-1]))
+        return self._ahead[1]
+
+    def _drawn(self, block: int) -> np.ndarray:
+        """int64 [steps, task rows]: the examples of one block of steps."""
+        count = STEPS_AHEAD * self.settings.task_rows
+        chosen = self._in_turn(block * count, count)
+        chance = generator(self.settings.seed, "examples of a block", block)
+        if self._worth is not None:
+            for_rare = chance.random(count) < self.settings.rare
+            chosen = np.where(
+                for_rare, chance.choice(len(self.examples), size=count, p=self._worth), chosen
+            )
+        if self.settings.similar_lengths:
+            chosen = chosen[np.argsort(self.examples.lengths[chosen], kind="stable")]
+            return chance.permutation(chosen.reshape(STEPS_AHEAD, -1))
+        return chosen.reshape(STEPS_AHEAD, -1)
+
+    def _in_turn(self, first: int, count: int) -> np.ndarray:
         """int64 [count]: which examples have the running numbers from `first` on."""
         rounds, places = np.divmod(np.arange(first, first + count), len(self.examples))
         return np.array([self._round(int(r))[p] for r, p in zip(rounds, places, strict=True)])
@@ -136,20 +199,6 @@ class Batches:
             self._order = number, chance.permutation(len(self.examples))
         return self._order[1]
 
-    def _values(self, step: int) -> np.ndarray:
-        """int64 [N, V]: the targets of one step."""
-        block, place = divmod(step, STEPS_AHEAD)
-        if self._ahead[0] != block:
-            self._ahead = block, self._block(block)
-        return self._ahead[1][place]
-
-    def _block(self, block: int) -> list[np.ndarray]:
-        size = self.settings.task_rows
-        steps = range(block * STEPS_AHEAD, (block + 1) * STEPS_AHEAD)
-        rows = self.examples.take(np.concatenate([self._chosen(step) for step in steps]))
-        ends = rows.prompt_lengths.reshape(STEPS_AHEAD, size).sum(axis=1).cumsum()
-        return np.split(self.targets.values(rows), ends[:-1])
-
 
 def text_ids(texts: Sequence[str], reconciliation: Reconciliation) -> np.ndarray:
     """All texts as one row of student ids [K], an end-of-text token after each."""
@@ -157,8 +206,3 @@ def text_ids(texts: Sequence[str], reconciliation: Reconciliation) -> np.ndarray
     tail = [] if end is None else [end]
     pages = ([*ids, *tail] for ids in encode_all(reconciliation, list(texts)))
     return np.fromiter(chain.from_iterable(pages), dtype=np.int64)
-
-
-def _flat(places: tuple[np.ndarray, ...], width: int) -> Tensor:
-    rows, columns = places
-    return torch.from_numpy((rows * width + columns).reshape(-1))

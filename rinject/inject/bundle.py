@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
@@ -62,16 +64,26 @@ class Bundle:
 # --- saving ---------------------------------------------------------------------------------------
 
 
-def save_bundle(bundle: Bundle, directory: str | Path) -> Bundle:
+def save_bundle(
+    bundle: Bundle,
+    directory: str | Path,
+    *,
+    weights: dict[str, Tensor] | None = None,
+    beside: Iterable[Path] = (),
+) -> Bundle:
     """Writes a bundle and returns it with its place and the hashes of its files.
 
-    It is written beside the directory and put in place once complete, so a bundle that was there
-    before is lost only to a complete one. Raises InputError where something else is in the way.
+    `weights` take the place of the model's, which may be sharded. Copies of the files `beside` are
+    laid into it. It is written beside the directory and put in place once complete, so a bundle
+    that was there before is lost only to a complete one. Raises InputError where something else is
+    in the way.
     """
     with placed(directory, OWN_FILE) as new:
         with quiet():
-            bundle.model.save_pretrained(new)
+            bundle.model.save_pretrained(new, state_dict=weights)
             bundle.reconciliation.tokenizer.save_pretrained(new)
+        for path in beside:
+            shutil.copyfile(path, new / path.name)
         record = replace(bundle.record, files=_hashes(new))
         _write_own(bundle, record, new / OWN_FILE)
     return replace(bundle, record=record, path=Path(directory))
@@ -106,18 +118,25 @@ def _file_hash(path: Path) -> str:
 # --- loading --------------------------------------------------------------------------------------
 
 
-def load_bundle(path: str | Path) -> Bundle:
+def load_bundle(path: str | Path, *, trust_remote_code: bool = False) -> Bundle:
     """The bundle in a directory, after checking that its files are as they were written.
 
-    Raises InputError: there is none, it is damaged, or a newer rinject wrote it.
+    Raises InputError: there is none, it is damaged, a newer rinject wrote it, or its student comes
+    with code of its own, which runs only where `trust_remote_code` says so.
     """
     path = Path(path)
     if not (path / OWN_FILE).is_file():
         raise InputError(f"there is no bundle at {path}", hint="make one: rinject inject")
     record, arrays = _read_own(path / OWN_FILE)
     _check_files(path, record.files)
+    if record.base.runs_own_code and not trust_remote_code:
+        raise InputError(
+            f"the bundle {path} holds a student with code of its own, which does not run unasked",
+            hint="read that code; if you trust it, add --trust-remote-code",
+        )
     with _explained(path):
-        student = load_student(path.resolve())
+        own_code = record.base.runs_own_code
+        student = load_student(path.resolve(), dtype="auto", trust_remote_code=own_code)
         graph = Graph.from_record(record.graph, _within(arrays, "graph."))
         if variable_records(graph) != record.variables:
             raise InputError("its variables are not those of its program")
@@ -155,7 +174,8 @@ def _check_files(path: Path, files: Mapping[str, str]) -> None:
 
 
 def _projection(graph: Graph, model: PreTrainedModel, arrays: Arrays) -> Projection:
-    projection = Projection(variable_slices(graph), hidden_size(model))
+    maps = len(arrays["weight"])
+    projection = Projection(variable_slices(graph), hidden_size(model), maps=maps)
     state: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
     projection.load_state_dict(state)
     return projection.eval()

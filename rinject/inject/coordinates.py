@@ -12,49 +12,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rinject.inject.projection import Projection
-
 
 class Coordinates(nn.Module):
-    """A map's weight and bias for whitened streams, which the optimizer moves in its place.
-
-    With whitened streams (h - centre) @ scale, the map's own weight is `weight @ scale` and its own
-    bias `bias - (weight @ scale) @ centre`.
-    """
+    """Whitened streams: (h - centre) @ scale."""
 
     scale: Tensor
     """[D, D], symmetric."""
     centre: Tensor
     """[D]"""
 
-    def __init__(self, projection: Projection, scale: Tensor, centre: Tensor) -> None:
-        """The map keeps its weight and bias as numbers; they now hold for the new coordinates."""
+    def __init__(self, scale: Tensor, centre: Tensor) -> None:
         super().__init__()
-        self.weight = nn.Parameter(projection.weight.detach().clone())  # [W, D]
-        self.bias = nn.Parameter(projection.bias.detach().clone())  # [W]
-        self.register_buffer("scale", scale.to(projection.weight))
-        self.register_buffer("centre", centre.to(projection.weight))
-        self.settle(projection)
+        self.register_buffer("scale", scale)
+        self.register_buffer("centre", centre)
 
-    @torch.no_grad()
-    def take_gradient(self, projection: Projection) -> None:
-        """The gradient of weight and bias, by the chain rule from that of the map."""
-        weight, bias = projection.weight.grad, projection.bias.grad
-        if weight is None or bias is None:
-            self.weight.grad = self.bias.grad = None
-            return
-        self.weight.grad = (weight - torch.outer(bias, self.centre)) @ self.scale  # [W, D]
-        self.bias.grad = bias
-
-    @torch.no_grad()
-    def settle(self, projection: Projection) -> None:
-        """Sets the map to what weight and bias mean in the coordinates of the streams."""
-        projection.weight.copy_(self.weight @ self.scale)
-        projection.bias.copy_(self.bias - projection.weight @ self.centre)
+    def plain(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """What a map of whitened streams is for plain ones; weight [M, W, D], bias [M, W]."""
+        weight = weight @ self.scale
+        return weight, bias - weight @ self.centre
 
 
-def whitening(streams: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-    """The symmetric whitening [D, D] and the mean [D] of streams [N, D].
+def whitening(streams: Tensor, floor: float) -> Coordinates:
+    """The coordinates in which streams [N, D] are centred and equally wide.
 
     Directions with less variance than `floor` times the mean are treated as if they had that much,
     so that noise is not blown up.
@@ -64,4 +43,5 @@ def whitening(streams: Tensor, floor: float) -> tuple[Tensor, Tensor]:
     deviations = streams - centre
     variances, directions = torch.linalg.eigh(deviations.mT @ deviations / len(streams))
     strengths = (variances.clamp(min=0) + floor * variances.mean()).rsqrt()  # [D]
-    return ((directions * strengths) @ directions.mT).float(), centre.float()
+    scale = (directions * strengths) @ directions.mT  # [D, D]
+    return Coordinates(scale.float(), centre.float())

@@ -1,16 +1,13 @@
-"""One forward pass of a student that yields logits and streams only where they are needed."""
+"""Forward passes of a student that yield logits only where they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-
-from rinject.student import capture_streams
 
 
 @contextmanager
@@ -29,24 +26,6 @@ def logits_at(model: PreTrainedModel, places: Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-
-
-def logits_and_streams(
-    model: PreTrainedModel,
-    ids: Tensor,
-    *,
-    logits_for: Tensor,
-    streams_for: Tensor,
-    layers: Sequence[int],
-) -> tuple[Tensor, Tensor]:
-    """Logits [M, vocabulary] and streams [L, N, D] at flat positions of `ids` [B, T].
-
-    Rows are filled up on the right: under causal attention that needs no mask.
-    """
-    with capture_streams(model, layers) as captured, logits_at(model, logits_for):
-        logits = model(input_ids=ids, use_cache=False).logits[0]  # [M, vocabulary]
-    streams = [flat(captured[layer]).index_select(0, streams_for) for layer in layers]
-    return logits, torch.stack(streams)
 
 
 def flat(hidden: Tensor) -> Tensor:

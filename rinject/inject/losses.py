@@ -2,103 +2,116 @@
 
 L, k: aligned streams are numbered 0..k, so L = k + 1 of them. N: aligned positions. V: variables.
 Targets [N, V] are the indices of the variables' values, -1 where a variable has none.
+
+Every loss is a sum over what it is given, weighed so that the parts of a batch, on one process or
+on several, add up to the loss of the whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from rinject.graph.tables import NONE
-from rinject.inject.projection import Projection, VariableSlice
+from rinject.inject.projection import Maps
+
+KL_TOKENS = 1024
+"""Tokens whose divergence is computed at a time."""
+SliceError = Callable[[Tensor, Tensor], Tensor]
+"""From a variable's slice [l, N, size] and its targets [N] to an error [l, N]."""
 
 
-def answer_loss(logits: Tensor, answers: Tensor) -> Tensor:
-    """L_CE: mean cross-entropy of the answer tokens; logits [M, vocabulary], answers [M]."""
-    return functional.cross_entropy(logits.float(), answers)
+def answer_loss(logits: Tensor, answers: Tensor, count: int) -> Tensor:
+    """L_CE: cross-entropy of answer tokens; logits [M, vocabulary], answers [M] of `count`."""
+    return functional.cross_entropy(logits.float(), answers, reduction="sum") / count
 
 
-def kl_to_teacher(student: Tensor, teacher: Tensor) -> Tensor:
-    """L_KL: KL(teacher || student), mean over tokens, from logits [M, vocabulary] of both."""
-    expected = teacher.float().log_softmax(dim=-1)  # [M, vocabulary]
-    probabilities = expected.exp()
-    negative_entropy = (probabilities * expected).sum() / len(expected)
-    return functional.cross_entropy(student.float(), probabilities) + negative_entropy
+def kl_to_teacher(student: Tensor, teacher: Tensor, count: int) -> Tensor:
+    """L_KL: KL(teacher || student) from logits [K, vocabulary] of both, K of `count` tokens."""
+    divergence: Tensor = _Divergence.apply(student, teacher)
+    return divergence / count
+
+
+class _Divergence(torch.autograd.Function):
+    """The sum of KL(teacher || student) over tokens, a few at a time.
+
+    Its gradient by the student's logits is known with the value: the difference of the two
+    distributions. Keeping it takes the memory of the logits once, where autograd would keep both
+    logarithms and the teacher's distribution in full precision.
+    """
+
+    @staticmethod
+    def forward(context: Any, student: Tensor, teacher: Tensor) -> Tensor:
+        gradient = torch.empty_like(student)  # [K, vocabulary]
+        total = torch.zeros((), device=student.device)
+        parts = zip(
+            student.split(KL_TOKENS), teacher.split(KL_TOKENS), gradient.split(KL_TOKENS),
+            strict=True,
+        )  # fmt: skip
+        for own, other, change in parts:
+            said = own.float().log_softmax(dim=-1)
+            expected = other.float().log_softmax(dim=-1)
+            probabilities = expected.exp()
+            total += torch.sum(probabilities * expected.sub_(said))
+            change.copy_(said.exp_().sub_(probabilities))
+        context.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (change,) = context.saved_tensors
+        return change * gradients[0].to(change.dtype), None
 
 
 def slice_alignment(
-    projection: Projection, streams: Tensor, targets: Tensor, *, balance: float = 0.0
+    maps: Maps, streams: Tensor, targets: Tensor, weights: Tensor, shares: Tensor, error: SliceError
 ) -> Tensor:
-    """Cross-entropy within the slice of each variable; streams [L, N, D], targets [N, V].
+    """The error within the slice of each variable; streams [L, N, D], targets and weights [N, V].
 
-    At each stream, the mean over the variables that it holds and that have more than one value;
-    then the mean over the streams that hold any. Positions without a value do not count; one whose
-    value occurs n times in the batch counts n^-balance (0: positions alike, 1: values alike).
+    `weights` say what a position counts for a variable, of sum one over the whole batch. `shares`
+    [V, L] say what a variable counts at each stream.
     """
-    count = len(streams)
-    changing = [i for i, one in enumerate(projection.slices) if _counts(one, count)]
-    held = _held([projection.slices[i] for i in changing], count)  # [L]
-    total = streams.new_zeros(())
-    for index in changing:
-        variable = projection.slices[index]
-        target = targets[:, index]  # [N]
-        weights = _position_weights(target, variable.size, balance)  # [N]
-        error = _slice_error(projection, variable, streams, target, weights)  # [L - layer]
-        total = total + (error / held[variable.layer :].to(error)).sum()
-    return total / max(1, int((held > 0).sum()))
+    total = streams.new_zeros((), dtype=torch.float32)
+    for place, variable in enumerate(maps.slices):
+        if variable.is_constant or variable.layer >= len(streams):
+            continue
+        found = error(maps.of(variable, streams).float(), targets[:, place])  # [l, N]
+        total = total + shares[place, variable.layer :] @ (found @ weights[:, place])
+    return total
 
 
-def _counts(variable: VariableSlice, streams: int) -> bool:
-    return not variable.is_constant and variable.layer < streams
+def cross_entropy_within(slices: Tensor, target: Tensor) -> Tensor:
+    """[l, N]: cross-entropy of a variable's slice [l, N, size]; 0 without a value."""
+    errors = functional.cross_entropy(
+        slices.flatten(0, 1), target.repeat(len(slices)), ignore_index=NONE, reduction="none"
+    )
+    return errors.view(slices.shape[:2])
 
 
-def _held(variables: Sequence[VariableSlice], count: int) -> Tensor:
-    """int64 [L]: how many of the variables each stream holds."""
-    layers = torch.arange(count)
-    return sum((layers >= one.layer for one in variables), torch.zeros_like(layers))
+def cosine_within(slices: Tensor, target: Tensor) -> Tensor:
+    """[l, N]: 1 - cosine of a variable's slice [l, N, size] and its one-hot; 1 without a value."""
+    place = target.clamp(min=0).expand(slices.shape[:2])[..., None]  # [l, N, 1]
+    dot = slices.gather(-1, place)[..., 0] * (target != NONE)  # [l, N]
+    return 1 - dot / slices.norm(dim=-1).clamp(min=1e-8)
 
 
-def _position_weights(target: Tensor, size: int, balance: float) -> Tensor:
-    """[N], of sum one: what each position counts; those without a value count nothing."""
-    has_value = target != NONE
-    occurrences = torch.bincount(target[has_value], minlength=size).float()  # [size]
-    weights = occurrences[target].clamp(min=1) ** -balance * has_value
-    return weights / weights.sum().clamp(min=1e-9)
-
-
-def _slice_error(
-    projection: Projection,
-    variable: VariableSlice,
-    streams: Tensor,
-    target: Tensor,
-    weights: Tensor,
-) -> Tensor:
-    """[streams that hold it]: cross-entropy, the mean over positions by their weights [N]."""
-    logits = projection.of(variable, streams[variable.layer :]).float()  # [l, N, size]
-    held = logits.shape[0]
-    error = functional.cross_entropy(
-        logits.flatten(0, 1), target.repeat(held), ignore_index=NONE, reduction="none"
-    )  # [l * N]
-    return error.view(held, -1) @ weights
-
-
-def cosine_alignment(projection: Projection, streams: Tensor, targets: Tensor) -> Tensor:
-    """L_ALG of the paper; streams [L, N, D], targets [N, V].
+def cosine_alignment(maps: Maps, streams: Tensor, targets: Tensor, count: int) -> Tensor:
+    """L_ALG of the paper; streams [L, N, D], targets [N, V] at N of `count` positions.
 
     (1/k) sum over i = 0..k of 1 - cos(mapped, compiled), mean over positions. The compiled stream
     is a sum of one-hots, so its dot product with the mapped one is a gather and its norm a count.
     """
-    mapped = projection(streams).float()  # [L, N, W]
-    count = len(streams)
-    starts = targets.new_tensor([one.start for one in projection.slices])  # [V]
-    first = targets.new_tensor([one.layer for one in projection.slices])  # [V]
-    present = torch.arange(count, device=first.device)[:, None] >= first  # [L, V]
+    mapped = maps(streams).float()  # [L, N, W]
+    starts = targets.new_tensor([one.start for one in maps.slices])  # [V]
+    first = targets.new_tensor([one.layer for one in maps.slices])  # [V]
+    present = torch.arange(len(streams), device=first.device)[:, None] >= first  # [L, V]
     hot = present[:, None, :] & (targets != NONE)  # [L, N, V]
     place = (targets.clamp(min=0) + starts).expand_as(hot)  # [L, N, V]
     dot = (mapped.gather(-1, place) * hot).sum(dim=-1)  # [L, N]
     norms = mapped.norm(dim=-1) * hot.sum(dim=-1).sqrt()  # [L, N]
     cosines = dot / norms.clamp(min=1e-8)
-    return (1 - cosines).mean(dim=1).sum() / max(1, count - 1)
+    return (1 - cosines).sum() / (count * max(1, len(streams) - 1))

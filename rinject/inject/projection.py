@@ -1,4 +1,8 @@
-"""The linear map from the student's residual stream to the program's."""
+"""The linear map from the student's residual stream to the program's.
+
+One map for all aligned layers, as in arXiv 2505.10719, section 3, or one for each of them. M counts
+maps, L aligned streams, D is the width of the student's stream, W that of all slices together.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rinject.graph import Graph
+from rinject.inject.coordinates import Coordinates
 
 
 @dataclass(frozen=True)
@@ -41,39 +45,85 @@ def variable_slices(graph: Graph) -> tuple[VariableSlice, ...]:
     return tuple(slices)
 
 
-class Projection(nn.Module):
-    """One map for all layers: stream [..., D] to slices of variables [..., W]."""
+@dataclass(frozen=True)
+class Maps:
+    """The maps as tensors, ready to be applied; gradients pass to the projection they come from."""
 
-    def __init__(
-        self,
-        slices: tuple[VariableSlice, ...],
-        hidden_size: int,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        self.slices = slices
-        width = slices[-1].stop
-        bound = hidden_size**-0.5  # as nn.Linear starts
-        self.weight = nn.Parameter(torch.empty(width, hidden_size))  # [W, D]
-        self.bias = nn.Parameter(torch.empty(width))  # [W]
-        for parameter in (self.weight, self.bias):
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    slices: tuple[VariableSlice, ...]
+    weight: Tensor
+    """[M, W, D]"""
+    bias: Tensor
+    """[M, W]"""
 
-    def forward(self, stream: Tensor) -> Tensor:
-        """All slices [..., W] of a stream [..., D]."""
-        return functional.linear(stream, self.weight, self.bias)
+    def __call__(self, streams: Tensor) -> Tensor:
+        """All slices [L, N, W] of the aligned streams [L, N, D]."""
+        return self._apply(streams, slice(None), slice(None))
 
-    def of(self, variable: VariableSlice, stream: Tensor) -> Tensor:
-        """One variable's slice [..., size] of a stream [..., D]."""
+    def of(self, variable: VariableSlice, streams: Tensor) -> Tensor:
+        """One variable's slice [l, N, size], of the l of all aligned streams [L, N, D] with it."""
         rows = slice(variable.start, variable.stop)
-        return functional.linear(stream, self.weight[rows], self.bias[rows])
+        return self._apply(streams[variable.layer :], slice(variable.layer, None), rows)
 
-    def read(self, stream: Tensor) -> Tensor:
+    def _apply(self, streams: Tensor, layers: slice, rows: slice) -> Tensor:
+        own = layers if len(self.weight) > 1 else slice(None)
+        weight = self.weight[own, rows].to(streams.dtype)  # [l or 1, rows, D]
+        return streams @ weight.mT + self.bias[own, None, rows].to(streams.dtype)
+
+    def at(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Weight [W, D] and bias [W] of the map for one aligned stream; -1 is the last."""
+        place = layer if len(self.weight) > 1 else 0
+        return self.weight[place], self.bias[place]
+
+    def slices_at(self, layer: int, stream: Tensor) -> Tensor:
+        """All slices [..., W] of one aligned stream [..., D]."""
+        weight, bias = self.at(layer)
+        return stream @ weight.mT + bias
+
+    def read(self, layer: int, stream: Tensor) -> Tensor:
         """int64 [..., V]: the value index that each variable decodes to in a stream [..., D].
 
         A variable that never has a value reads as -1.
         """
         sizes = [variable.size for variable in self.slices]
-        slices = self(stream).split(sizes, dim=-1)
+        slices = self.slices_at(layer, stream).split(sizes, dim=-1)
         none = stream.new_full(stream.shape[:-1], -1, dtype=torch.long)
         return torch.stack([s.argmax(dim=-1) if s.shape[-1] else none for s in slices], dim=-1)
+
+
+class Projection(nn.Module):
+    """The trained maps: parameters, in plain coordinates or in those of whitened streams."""
+
+    def __init__(
+        self,
+        slices: tuple[VariableSlice, ...],
+        hidden_size: int,
+        *,
+        maps: int = 1,
+        generator: torch.Generator | None = None,
+        coordinates: Coordinates | None = None,
+    ) -> None:
+        """`maps` is 1, or the number of aligned streams."""
+        super().__init__()
+        self.slices = slices
+        width = slices[-1].stop
+        bound = hidden_size**-0.5  # as nn.Linear starts
+        self.weight = nn.Parameter(torch.empty(maps, width, hidden_size))  # [M, W, D]
+        self.bias = nn.Parameter(torch.empty(maps, width))  # [M, W]
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        self.coordinates = coordinates
+
+    def maps(self) -> Maps:
+        """What the parameters mean for plain streams."""
+        if self.coordinates is None:
+            return Maps(self.slices, self.weight, self.bias)
+        return Maps(self.slices, *self.coordinates.plain(self.weight, self.bias))
+
+    @torch.no_grad()
+    def plain(self) -> Projection:
+        """The same maps with parameters in plain coordinates."""
+        maps, width = self.maps(), self.weight.shape[-1]
+        made = Projection(self.slices, width, maps=len(maps.weight)).to(self.weight)
+        made.weight.copy_(maps.weight)
+        made.bias.copy_(maps.bias)
+        return made.eval()

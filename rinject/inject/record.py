@@ -14,8 +14,9 @@ from rinject.graph.record import value_from_json, value_to_json
 from rinject.inject.projection import variable_slices
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
+from rinject.tasks import TaskSource
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PACKAGES = ("rinject", "torch", "transformers", "tokenizers", "safetensors", "numpy", "tracr-pypi")
 
 R = TypeVar("R")
@@ -53,10 +54,15 @@ class VariableRecord:
 
 @dataclass(frozen=True)
 class BaseRecord:
-    """The pre-trained student before the injection."""
+    """The pre-trained student before the injection, and how it was loaded."""
 
     name: str
     weight_hash: str
+    revision: str | None = None
+    """The commit on the hub; None for a folder."""
+    dtype: str = "float32"
+    runs_own_code: bool = False
+    """Whether code that came with the student runs in it."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class BundleRecord:
     files: dict[str, str] = field(default_factory=dict)
     """SHA-256 of every other file of the bundle."""
     seed: int = 0
+    task: TaskSource | None = None
+    """The file that the examples came from, where the program does not say them."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +105,7 @@ class BundleRecord:
             "layers": list(self.layers),
             "settings": self.settings.to_record(),
             "base": asdict(self.base),
+            "task": None if self.task is None else asdict(self.task),
         }
 
     @classmethod
@@ -123,6 +132,7 @@ class BundleRecord:
             "layers": tuple(made.layers),
             "settings": InjectSettings.from_record(_mapping(made.settings)),
             "base": _make(BaseRecord, made.base),
+            "task": None if made.task is None else _make(TaskSource, made.task),
         }
         return cls(**(dict(record) | changed))
 

@@ -6,27 +6,43 @@ is orthogonal to the map's subspace comes from another row of the batch, detache
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Callable
 
-from rinject.inject.projection import Projection
+import torch
+from torch import Tensor, distributed
+
+from rinject.inject.projection import Maps
 
 ENERGY = 0.9
 RANK_TOLERANCE = 1e-5
+Roll = Callable[[Tensor], Tensor]
+"""Moves each row [T, D] of a batch [B, T, D] to the next place, the last one to the first."""
 
 
-def roll_orthogonal(stream: Tensor, basis: Tensor) -> Tensor:
+def roll_rows(rows: Tensor) -> Tensor:
+    """The roll of a batch [B, T, D] that is here as a whole."""
+    return rows.roll(1, dims=0)
+
+
+def roll_shared_rows(rows: Tensor) -> Tensor:
+    """The same where each process holds its part of the batch, in the order of their ranks."""
+    lasts = [torch.empty_like(rows[-1]) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(lasts, rows[-1].contiguous())
+    return torch.cat([lasts[distributed.get_rank() - 1][None], rows[:-1]])
+
+
+def roll_orthogonal(stream: Tensor, basis: Tensor, roll: Roll = roll_rows) -> Tensor:
     """h' = roll(h - P h) + P h along the batch; stream [B, T, D], P on the span of `basis` [D, r].
 
     Columns of `basis` are orthonormal. No gradient flows through what is rolled.
     """
     kept = (stream @ basis) @ basis.mT  # [B, T, D]
-    return (stream - kept).detach().roll(1, dims=0) + kept
+    return roll((stream - kept).detach()) + kept
 
 
 @torch.no_grad()
-def row_basis(projection: Projection, variable: str | None) -> Tensor:
-    """Orthonormal basis [D, r] of the subspace of one variable, or of all (None). No gradient.
+def row_basis(maps: Maps, variable: str | None) -> Tensor:
+    """Orthonormal basis [D, r] of one variable's subspace, or of all (None), at the last stream.
 
     One variable: the span of its rows, as the authors' code has it. All: where the map has more
     rows than the stream has dimensions, as it nearly always has, they span everything and the roll
@@ -34,11 +50,12 @@ def row_basis(projection: Projection, variable: str | None) -> Tensor:
     apart), and the leading directions that carry `ENERGY` of their squared norm are taken.
     """
     if variable is None:
-        directions, strengths = _directions(_centred_rows(projection))
+        directions, strengths = _directions(_centred_rows(maps))
         energy = strengths.square().cumsum(0) / strengths.square().sum()  # [min(W, D)]
         return directions[:, : int((energy < ENERGY).sum()) + 1]
-    (found,) = (one for one in projection.slices if one.name == variable)
-    directions, strengths = _directions(projection.weight[found.start : found.stop])
+    (found,) = (one for one in maps.slices if one.name == variable)
+    weight, _ = maps.at(-1)  # [W, D]
+    directions, strengths = _directions(weight[found.start : found.stop])
     return directions[:, strengths > RANK_TOLERANCE * strengths[0]]
 
 
@@ -48,7 +65,7 @@ def _directions(rows: Tensor) -> tuple[Tensor, Tensor]:
     return left, strengths
 
 
-def _centred_rows(projection: Projection) -> Tensor:
-    sizes = [one.size for one in projection.slices]
-    slices = projection.weight.split(sizes)
+def _centred_rows(maps: Maps) -> Tensor:
+    weight, _ = maps.at(-1)  # [W, D]
+    slices = weight.split([one.size for one in maps.slices])
     return torch.cat([rows - rows.mean(dim=0) for rows in slices])  # [W, D]

@@ -23,6 +23,9 @@ class Rows:
     """int64 [B]: tokens before the answer."""
     lengths: np.ndarray
     """int64 [B]: tokens of prompt and answer."""
+    read_lengths: np.ndarray
+    """int64 [B]: tokens that the program reads: the prompt, and of an answer that it spells symbol
+    by symbol all but the last."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -31,7 +34,12 @@ class Rows:
         """Some of the rows, no wider than they need."""
         lengths = self.lengths[index]
         width = int(lengths.max(initial=0))
-        return Rows(self.ids[index][:, :width], self.prompt_lengths[index], lengths)
+        return Rows(
+            self.ids[index][:, :width],
+            self.prompt_lengths[index],
+            lengths,
+            self.read_lengths[index],
+        )
 
     def by_length(self, size: int) -> list[tuple[np.ndarray, Rows]]:
         """All rows in batches of rows alike in length; with each batch, where its rows stood."""
@@ -39,9 +47,14 @@ class Rows:
         parts = [order[start : start + size] for start in range(0, len(order), size)]
         return [(part, self.take(part)) for part in parts]
 
-    def in_prompt(self) -> np.ndarray:
-        """bool [B, T]: the tokens of the prompts."""
-        return np.arange(self.ids.shape[1]) < self.prompt_lengths[:, None]
+    def are_read(self) -> np.ndarray:
+        """bool [B, T]: the tokens that the program reads."""
+        return np.arange(self.ids.shape[1]) < self.read_lengths[:, None]
+
+    @property
+    def are_answers_read(self) -> bool:
+        """Whether the program reads something of an answer."""
+        return bool((self.read_lengths > self.prompt_lengths).any())
 
     def before_answer(self) -> np.ndarray:
         """bool [B, T]: the tokens whose next token belongs to the answer."""
@@ -54,8 +67,10 @@ class Rows:
         return self.ids[:, 1:][self.before_answer()[:, :-1]]
 
 
-def example_rows(examples: Iterable[Example], reconciliation: Reconciliation) -> Rows:
-    """The rows of all examples, tokenized in bulk.
+def example_rows(
+    examples: Iterable[Example], reconciliation: Reconciliation, *, spelled: bool = False
+) -> Rows:
+    """The rows of all examples, tokenized in bulk; `spelled` as the program's header has it.
 
     Prompt and answer are tokenized apart, as when the student is asked for the answer, so the
     border between them is one between tokens whatever their characters.
@@ -63,17 +78,18 @@ def example_rows(examples: Iterable[Example], reconciliation: Reconciliation) ->
     pairs = [(example.prompt, example.answer) for example in examples]
     prompts = encode_all(reconciliation, [prompt for prompt, _ in pairs])
     answers = encode_all(reconciliation, [answer for _, answer in pairs])
-    return rows_of(prompts, answers)
+    return rows_of(prompts, answers, spelled=spelled)
 
 
-def rows_of(prompts: list[list[int]], answers: list[list[int]]) -> Rows:
+def rows_of(prompts: list[list[int]], answers: list[list[int]], *, spelled: bool = False) -> Rows:
     """Rows of prompts and answers that are tokenized already."""
     prompt_lengths = np.array([len(ids) for ids in prompts], dtype=np.int64)
     lengths = prompt_lengths + np.array([len(ids) for ids in answers], dtype=np.int64)
     ids = np.full((len(prompts), int(lengths.max(initial=0))), FILLER, dtype=np.int64)
     for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
         ids[row, : lengths[row]] = prompt + answer
-    return Rows(ids, prompt_lengths, lengths)
+    read_lengths = np.maximum(prompt_lengths, lengths - 1) if spelled else prompt_lengths
+    return Rows(ids, prompt_lengths, lengths, read_lengths)
 
 
 def encode_all(reconciliation: Reconciliation, texts: list[str]) -> list[list[int]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,12 +12,16 @@ from rinject.errors import InputError
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("tracr-injection", "finetune"),
-    "alignment": ("slice", "cosine"),
+    "alignment": ("slice", "slice-cosine", "cosine"),
+    "positions": ("read", "answer"),
+    "variable_weights": ("equal", "entropy", "layer"),
+    "maps": ("shared", "per-layer"),
     "roll": ("final-result", "subspace", "none"),
     "layer_map": ("one-to-one", "stretched"),
-    "device": ("auto", "cpu", "cuda"),
     "optimizer": ("adamw", "muon"),
     "precision": ("auto", "float32", "bfloat16"),
+    "forward": ("auto", "joint", "apart"),
+    "compile": ("auto", "on", "off"),
 }
 """The settings that take one of a few words."""
 
@@ -25,10 +30,12 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "weight_decay", "threads", "eval_examples", "checkpoint_every", "seed",
+    "weight_decay", "anchor", "task_tokens", "threads", "eval_examples", "checkpoint_minutes",
+    "seed",
 )  # fmt: skip
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = ("warmup", "decay", "rare")
-_NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_every")
+_NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_minutes")
 
 
 @dataclass(frozen=True)
@@ -41,18 +48,34 @@ class InjectSettings:
     method: str = "tracr-injection"
     """`tracr-injection`, or the baseline `finetune`: no alignment and no roll, only a probe."""
     alignment: str = "cosine"
-    """Loss of the map: `cosine` over the whole stream (the paper's), or `slice`, cross-entropy
-    within the slice of each variable."""
+    """Loss of the map: `cosine` over the whole stream (the paper's); or within the slice of each
+    variable its cross-entropy, `slice`, or its cosine, `slice-cosine`."""
+    positions: str = "read"
+    """Where streams are aligned: at every token that the program `read`s, or only at those before a
+    token of the `answer`."""
+    variable_weights: str = "equal"
+    """What variables count in the alignment of slices: all `equal`, by the `entropy` of their
+    values, or in proportion to the `layer` that computes them."""
+    maps: str = "shared"
+    """One linear map, `shared` by all layers (the paper's), or one `per-layer`."""
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold; the others come in a
     random order, all of them before any comes again."""
+    similar_lengths: bool = False
+    """Put examples of similar length into one step, which saves fillers."""
     steps: int = 80_000
     """Number of optimizer steps."""
     task_rows: int = 12
     """Examples of the task in each step."""
+    task_tokens: int = 0
+    """Above 0, in place of --task-rows: as many examples as fit into so many tokens."""
+    text: str = "documentation"
+    """Ordinary text to keep the student close to its former self on: Python's `documentation`,
+    which comes with it, `fineweb-edu` from the Hugging Face hub, or a .txt, .jsonl or .parquet file
+    or a folder of such. A part is held out for perplexity."""
     text_rows: int = 12
     """Windows of ordinary text in each step."""
     text_tokens: int = 70
@@ -88,6 +111,9 @@ class InjectSettings:
     """Share of the steps, at the end, over which both rates fall to zero."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay, of student and map."""
+    anchor: float = 0.0
+    """Decoupled decay of the student towards its own former weights; like weight decay, in units of
+    the learning rate."""
     kl_every: int = 1
     """Compute L_KL on every n-th step only, with n times its weight."""
     examples: int = 100_000
@@ -95,17 +121,24 @@ class InjectSettings:
     threads: int = 0
     """Threads of torch on the CPU; 0 leaves torch's choice."""
     device: str = "auto"
-    """`cpu`, `cuda`, or `auto`: CUDA where there is one."""
+    """`cpu`, `cuda`, `cuda:N`, `mps`, or `auto`: CUDA where there is one."""
     precision: str = "auto"
     """Of the forward passes: `float32`, `bfloat16`, or `auto`: bfloat16 on CUDA only."""
+    forward: str = "auto"
+    """Task and text rows go through the student `joint`ly, or `apart`; `auto`: jointly where that
+    adds few fillers."""
+    compile: str = "auto"
+    """Compile the student's blocks: `on`, `off`, or `auto`: on CUDA only."""
+    checkpoint_activations: bool = False
+    """Compute the blocks' activations anew in the backward pass, to save memory."""
     log_every: int = 10
     """Steps between two reports of progress."""
     eval_every: int = 1000
     """Steps between two measurements of accuracy on held-out examples."""
     eval_examples: int = 200
     """Number of held-out examples measured; 0 measures none."""
-    checkpoint_every: int = 5000
-    """Steps between two checkpoints; 0 keeps one on Ctrl-C only."""
+    checkpoint_minutes: float = 10.0
+    """Minutes between two checkpoints; 0 keeps one when stopped and at the end only."""
     seed: int = 42
     """Seed of everything random."""
 
@@ -113,6 +146,8 @@ class InjectSettings:
         for name, words in CHOICES.items():
             value = getattr(self, name)
             _check(value in words, name, f"must be {' or '.join(words)}, not {value!r}")
+        is_device = _DEVICE.fullmatch(self.device)
+        _check(is_device, "device", f"must be auto, cpu, cuda, cuda:N or mps, not {self.device!r}")
         for name in _AT_LEAST_ONE:
             self._check_number(name, 1)
         for name in _NOT_NEGATIVE:
@@ -159,6 +194,21 @@ class InjectSettings:
         return {k: v for k, v in self.to_record().items() if k not in _NOT_OF_THE_RUN}
 
     @property
+    def tokens_of_text(self) -> int:
+        """Tokens of ordinary text that the run reads."""
+        return -(-self.steps // self.kl_every) * self.text_rows * self.text_tokens
+
+    def with_task_rows(self, longest: int, processes: int) -> InjectSettings:
+        """The settings with `task_rows` as `task_tokens` says, for examples of so many tokens.
+
+        All processes can share the examples evenly.
+        """
+        if not self.task_tokens:
+            return self
+        each = max(1, self.task_tokens // longest // processes)
+        return replace(self, task_rows=each * processes)
+
+    @property
     def is_baseline(self) -> bool:
         """Whether the student is only finetuned."""
         return self.method == "finetune"
@@ -184,7 +234,6 @@ TINY: dict[str, Any] = {
     "decay": 0.6,
     "examples": 20_000,
     "eval_every": 200,
-    "checkpoint_every": 0,
 }
 """What differs for the embedded student, which learns in minutes on two CPU cores."""
 
@@ -194,6 +243,6 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _check(holds: bool, name: str, problem: str) -> None:
+def _check(holds: object, name: str, problem: str) -> None:
     if not holds:
         raise InputError(f"{flag(name)} {problem}")

@@ -25,24 +25,24 @@ class Targets:
         self._place = np.array([place[symbol] for symbol in reconciliation.vocabulary])
 
     def program_ids(self, rows: Rows) -> np.ndarray:
-        """int64 [B, T]: the vocabulary index of each prompt token; answers and PAD are -1.
+        """int64 [B, T]: the vocabulary index of each token that the program reads, -1 elsewhere.
 
-        Raises InputError for a prompt longer than the program's positions.
+        Raises InputError for more tokens than the program's positions.
         """
-        longest = int(rows.prompt_lengths.max(initial=0))
+        longest = int(rows.read_lengths.max(initial=0))
         if longest > self.graph.max_seq_len:
+            read = "the prompt and its answer have" if rows.are_answers_read else "the prompt has"
             raise InputError(
-                f"the prompt has {longest} tokens, the program has {self.graph.max_seq_len}"
-                " positions",
+                f"{read} {longest} tokens, the program has {self.graph.max_seq_len} positions",
                 hint="shorten the input, or compile the program for a longer one",
             )
         ids = np.full((len(rows), longest), NONE, dtype=np.int64)
-        inside = rows.in_prompt()[:, :longest]  # [B, T]
+        inside = rows.are_read()[:, :longest]  # [B, T]
         ids[inside] = self._place[self.reconciliation.symbol_ids(rows.ids[:, :longest][inside])]
         return ids
 
     def values(self, rows: Rows) -> np.ndarray:
-        """int64 [N, V]: value indices at all prompt tokens, row after row; -1 is no value."""
+        """int64 [N, V]: value indices at all tokens read, row after row; -1 is no value."""
         ids = self.program_ids(rows)
         values: np.ndarray = self.graph.variable_values(ids)[ids != NONE]  # [N, V]
         return values.astype(np.int64)

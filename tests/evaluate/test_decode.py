@@ -76,7 +76,7 @@ def test_what_the_stream_holds_is_decoded(bundle):
             hot = torch.zeros(len(ids), one.size, dtype=torch.float64)
             places = np.flatnonzero(values[:, index] >= 0)
             hot[places, values[places, index]] = 1
-            projection.weight[one.start : one.stop] = (inverse @ hot).T
+            projection.weight[0, one.start : one.stop] = (inverse @ hot).T
         projection.bias.zero_()
     table = decode(replace(bundle, projection=projection), PROMPT, layer=3)
     assert all(cell.is_right is not False for row in table.rows for cell in row.cells)

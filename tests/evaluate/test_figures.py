@@ -78,7 +78,7 @@ def test_fidelity_is_averaged_over_values_that_occur_often(bundle):
         rows = example_rows([one], bundle.reconciliation)
         ids = torch.from_numpy(rows.ids[:, : rows.prompt_lengths[0]])
         stream = residual_streams(bundle.model, ids, layers=[bundle.last_layer])
-        mapped = bundle.projection(stream[bundle.last_layer][0])
+        mapped = bundle.projection.maps().slices_at(bundle.last_layer, stream[bundle.last_layer][0])
         for position, values in enumerate(targets.values(rows)):
             for value, place in zip(values.tolist(), slices, strict=True):
                 if value >= 0:

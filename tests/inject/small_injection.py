@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from random import Random
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -21,7 +22,10 @@ from transformers import (
 from rinject.circuit import CompiledModel
 from rinject.compiler import compile_program
 from rinject.inject import InjectSettings
+from rinject.inject.batches import Batches, text_ids
 from rinject.inject.bundle import Bundle
+from rinject.inject.layers import student_layers
+from rinject.inject.objective import Objective
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
 from rinject.inject.record import (
@@ -31,9 +35,12 @@ from rinject.inject.record import (
     variable_records,
     versions,
 )
+from rinject.inject.rows import example_rows
+from rinject.inject.targets import Targets
+from rinject.inject.weighing import shares
 from rinject.lang import Header, Program, load_program
 from rinject.student import Student
-from rinject.tasks import Sampler
+from rinject.tasks import Sampler, examples
 from rinject.tokens import Reconciliation, reconcile
 
 SOURCE = """
@@ -58,7 +65,28 @@ before = aggregate(select(indices, indices - 1, ==), tokens);   # no value at th
 balanced = depth == 0 and lows == 0 and before != "(";
 answer = balanced if tokens == "compute" else False;
 """
-WIDTH, LAYERS, POSITIONS = 16, 4, 64
+SPELLED = """
+program small_echo {
+    vocabulary "1", "2", "3", ":", "_";
+    longest    20;
+    attention  causal;
+    output     next;
+
+    prompt     "Say {input} again:";
+    otherwise  "_";
+    spell      answers;
+    answer     "1" is "1", "2" is "2", "3" is "3", "end" is "";
+}
+
+after = selector_width(select(tokens, ":", ==)) > 0;
+is_digit = tokens in "123";
+number = selector_width(select(is_digit, True, ==));
+given = selector_width(select(is_digit and not after, True, ==));
+due = number - given + 1;
+found = aggregate(select(number if is_digit and not after else -1, due, ==), tokens, "end");
+next = found if after else "_";
+"""
+WIDTH, LAYERS, POSITIONS = 16, 5, 64
 SENTENCES = [
     "Is it balanced? (())\nAnswer: yes",
     "Is it balanced? ()((\nAnswer: no",
@@ -145,8 +173,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>")
 
 
-def student(kind: str = "gpt2") -> Student:
-    torch.manual_seed(0)
+def student(kind: str = "gpt2", seed: int = 0) -> Student:
+    torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(CONFIGS[kind]).eval()
     return Student("small", model, tokenizer(), is_embedded=False)
 
@@ -160,15 +188,45 @@ def settings(**changed: object) -> InjectSettings:
     quick = {
         "steps": 6, "task_rows": 4, "text_rows": 3, "text_tokens": 12, "student_rate": 1e-3,
         "map_rate": 5e-3, "examples": 30, "eval_examples": 8, "eval_every": 3, "log_every": 2,
-        "checkpoint_every": 0, "alignment": "slice", "device": "cpu",
+        "checkpoint_minutes": 0, "alignment": "slice", "device": "cpu",
     }  # fmt: skip
     return InjectSettings.for_student(False, **(quick | changed))
+
+
+def batches(**changed: object) -> Batches:
+    """Batches of the task, and of text."""
+    chosen = settings(**changed)
+    rows = example_rows(examples(task(), "train", chosen.examples, 0), reconciliation())
+    targets = Targets(compiled().graph, reconciliation())
+    return Batches(rows, text_ids(TEXTS, reconciliation()), targets, chosen)
+
+
+def objective(kind: str = "gpt2", **changed: object) -> Objective:
+    """An untrained student, whose teacher is another, with random maps of all variables."""
+    chosen = settings(**changed)
+    layers = student_layers(compiled().num_layers, LAYERS, chosen)
+    slices = variable_slices(compiled().graph)
+    projection = Projection(
+        slices,
+        WIDTH,
+        maps=len(layers) if chosen.maps == "per-layer" else 1,
+        generator=torch_generator(0, "map"),
+    )
+    return Objective(
+        student(kind).model,
+        projection,
+        student(kind, seed=1).model,
+        layers=layers,
+        output=compiled().graph.output,
+        shares=torch.from_numpy(shares(slices, len(layers), np.ones(len(slices)))),
+        settings=chosen,
+    )
 
 
 def bundle(kind: str = "gpt2") -> Bundle:
     """An untrained student with a random map."""
     graph, base = compiled().graph, student(kind)
-    projection = Projection(variable_slices(graph), WIDTH, torch_generator(0, "map"))
+    projection = Projection(variable_slices(graph), WIDTH, generator=torch_generator(0, "map"))
     record = BundleRecord(
         program=ProgramRecord.of(program()),
         variables=variable_records(graph),

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from inject import small_injection
+from torch import Tensor
 
+from rinject.compiler import compile_program
 from rinject.errors import InputError
-from rinject.inject.batches import STEPS_AHEAD, Batches, text_ids
+from rinject.inject.batches import STEPS_AHEAD, Batch, Batches, text_ids
+from rinject.inject.processes import Processes
 from rinject.inject.projection import variable_slices
-from rinject.inject.rows import example_rows
+from rinject.inject.rows import example_rows, rows_of
+from rinject.inject.step import Feed
 from rinject.inject.targets import Targets
-from rinject.tasks import examples
+from rinject.lang import load_program
+from rinject.tasks import Example, examples
+from rinject.tokens import reconcile
 
 CHECKED_STEPS = (0, 1, STEPS_AHEAD - 1, STEPS_AHEAD, 50)
 
@@ -89,6 +97,83 @@ def test_a_prompt_longer_than_the_program(targets):
         targets.values(rows)
 
 
+# --- answers spelled symbol by symbol -------------------------------------------------------------
+
+
+def spelling(text: np.ndarray, **changed: object) -> Batches:
+    """Batches of a program that echoes digits one by one."""
+    program = load_program(text=small_injection.SPELLED)
+    inputs = [one * two for one in ("1", "32", "213", "2") for two in (1, 2)]
+    drawn = [Example(one, f"Say {one} again:", one) for one in inputs]
+    reconciliation = reconcile(small_injection.tokenizer(), program.header)
+    targets = Targets(compile_program(program).graph, reconciliation)
+    rows = example_rows(drawn, reconciliation, spelled=program.header.spelled)
+    return Batches(rows, text, targets, small_injection.settings(**changed))
+
+
+def test_a_spelled_answer_is_read_back_but_for_its_end(text, rows):
+    spelled = spelling(text).examples
+    assert (spelled.lengths - spelled.prompt_lengths).tolist() == [1, 2, 2, 4, 3, 6, 1, 2]
+    assert spelled.read_lengths.tolist() == (spelled.lengths - 1).tolist()
+    assert rows.read_lengths.tolist() == rows.prompt_lengths.tolist()
+    for each in (spelled, rows):
+        assert (each.are_read().sum(axis=1) == each.read_lengths).all()
+    assert not (spelled.before_answer() & ~spelled.are_read()).any()
+
+
+def test_targets_are_the_programs_own_values(text):
+    batches = spelling(text)
+    program, targets, rows = (
+        load_program(text=small_injection.SPELLED), batches.targets, batches.examples,
+    )  # fmt: skip
+    values = targets.values(rows)  # [N, V]
+    ends = np.cumsum(rows.read_lengths)
+    named = [(v, one) for v, one in enumerate(targets.graph.variables) if one.name in program.names]
+    assert {one.name for _, one in named} >= {"number", "due", "found", "next"}
+    for ids, read, found in zip(rows.ids, rows.read_lengths, np.split(values, ends), strict=False):
+        symbols = targets.reconciliation.symbols(ids[:read])
+        for index, variable in named:
+            own = [None if value == -1 else variable.values[value] for value in found[:, index]]
+            assert own == program.evaluate(symbols, variable.name), variable.name
+
+
+def test_a_spelled_answer_longer_than_the_program(text):
+    targets = spelling(text).targets
+    rows = rows_of([[1] * 15], [[1] * 7], spelled=True)
+    with pytest.raises(InputError, match="the prompt and its answer have 21 tokens"):
+        targets.program_ids(rows)
+
+
+def test_positions_before_the_answer_only(text):
+    batches = spelling(text, positions="answer")
+    whole = spelling(text)
+    for step in (0, 1):
+        batch, other = batches.at(step), whole.at(step)
+        assert torch.equal(batch.aligned_places, batch.answer_places)
+        assert batch.aligned_count == batch.answer_count == len(batch.targets)
+        before = torch.isin(other.aligned_places, batch.aligned_places)
+        assert torch.equal(batch.targets, other.targets[before])
+        assert batch.weights.shape == batch.targets.shape
+        assert_sums_of_one(batch)
+
+
+# --- batches --------------------------------------------------------------------------------------
+
+
+def tensors(batch: Batch) -> dict[str, Tensor]:
+    return {name: one for name, one in vars(batch).items() if isinstance(one, Tensor)}
+
+
+def assert_equal(one: Batch, other: Batch) -> None:
+    assert all(torch.equal(tensor, tensors(other)[name]) for name, tensor in tensors(one).items())
+    assert one.tokens == other.tokens
+
+
+def assert_sums_of_one(batch: Batch) -> None:
+    present = (batch.targets != -1).any(dim=0).float()
+    torch.testing.assert_close(batch.weights.sum(dim=0), present)
+
+
 @pytest.mark.parametrize("step", CHECKED_STEPS)
 def test_places_in_a_batch(batches, targets, step):
     batch = batches.at(step)
@@ -97,23 +182,98 @@ def test_places_in_a_batch(batches, targets, step):
     assert np.array_equal(batch.ids, rows.ids)
     assert len(rows) == 4
     assert torch.equal(flat[batch.answer_places + 1], batch.answers)
-    assert flat[batch.prompt_places].tolist() == rows.ids[rows.in_prompt()].tolist()
+    assert flat[batch.aligned_places].tolist() == rows.ids[rows.are_read()].tolist()
     assert np.array_equal(batch.targets, targets.values(rows))
     assert np.array_equal(batch.text_ids, batches.text_windows(step))
+    assert (batch.answer_count, batch.aligned_count, batch.text_count) == (
+        len(batch.answers), len(batch.targets), batch.text_ids.numel(),
+    )  # fmt: skip
+    assert batch.tokens == rows.lengths.sum() + batch.text_ids.numel()
+    assert_sums_of_one(batch)
 
 
 def test_batches_are_a_function_of_the_step(rows, text, targets, batches):
     again = Batches(rows, text, targets, batches.settings)
     for step in reversed(CHECKED_STEPS):
-        one, other = batches.at(step), again.at(step)
-        assert torch.equal(one.ids, other.ids)
-        assert torch.equal(one.targets, other.targets)
+        assert_equal(batches.at(step), again.at(step))
+    other = replace(batches.settings, seed=1)
+    assert not torch.equal(
+        Batches(rows, text, targets, other).at(0).text_ids, batches.at(0).text_ids
+    )
+
+
+def test_batches_fed_ahead_are_the_same(rows, text, targets, batches):
+    feed = Feed(Batches(rows, text, targets, batches.settings), Processes.join(batches.settings))
+    for step in (0, 1, 2, STEPS_AHEAD - 1, STEPS_AHEAD, 5):
+        assert_equal(feed.at(step), batches.at(step))
+
+
+def test_a_failure_to_make_a_batch_reaches_the_trainer(rows, text, targets):
+    settings = small_injection.settings()
+    short = Targets(replace(targets.graph, max_seq_len=5), targets.reconciliation)
+    feed = Feed(Batches(rows, text, short, settings), Processes.join(settings))
+    with pytest.raises(InputError, match="the program has 5 positions"):
+        feed.at(0)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_parts_share_the_rows(batches, processes):
+    batch = replace(batches.at(0), text_ids=torch.arange(24).view(4, 6))
+    parts = [batch.part(rank, processes) for rank in range(processes)]
+    assert all(len(part.ids) == 4 // processes for part in parts)
+    for name in ("ids", "answers", "targets", "weights", "text_ids"):
+        together = torch.cat([getattr(part, name) for part in parts])
+        assert torch.equal(together, getattr(batch, name)), name
+    for part in parts:
+        assert torch.equal(part.ids.flatten()[part.answer_places + 1], part.answers)
+        tokens = part.ids.flatten()[part.aligned_places]
+        assert len(tokens) == len(part.targets)
+        assert part.aligned_count == batch.aligned_count
+    read = torch.cat([part.ids.flatten()[part.aligned_places] for part in parts])
+    assert torch.equal(read, batch.ids.flatten()[batch.aligned_places])
+
+
+def test_parts_without_text(rows, text, targets):
+    batch = Batches(rows, text, targets, small_injection.settings(kl_every=2)).at(1)
+    assert not any(batch.part(rank, 2).text_ids.numel() for rank in range(2))
 
 
 def test_every_example_comes_once_in_each_round(batches, rows):
     for start in (0, 3):
         seen = np.concatenate([batches.task_rows(start + i).prompt_lengths for i in range(3)])
         assert sorted(seen) == sorted(rows.prompt_lengths)
+
+
+def test_similar_lengths_go_together(text, targets):
+    drawn = examples(small_injection.task(), "train", 50, 0)
+    rows = example_rows(drawn, small_injection.reconciliation())
+
+    def blocks(similar: bool) -> list[list[Batch]]:
+        settings = small_injection.settings(similar_lengths=similar, steps=100)
+        made = Batches(rows, text, targets, settings)
+        return [
+            [made.at(block * STEPS_AHEAD + step) for step in range(STEPS_AHEAD)]
+            for block in range(3)
+        ]
+
+    def prompts(block: list[Batch]) -> list[tuple[int, ...]]:
+        return sorted(tuple(i for i in row if i) for batch in block for row in batch.ids.tolist())
+
+    def positions(block: list[Batch]) -> int:
+        return sum(batch.ids.numel() for batch in block)
+
+    for mixed, similar in zip(blocks(False), blocks(True), strict=True):
+        assert prompts(mixed) == prompts(similar)  # the same examples, in other steps
+        assert positions(similar) < 0.9 * positions(mixed)
+        widths = [batch.ids.shape[1] for batch in similar]
+        assert widths != sorted(widths)
+        for batch in similar:
+            assert_sums_of_one(batch)
+
+
+def test_values_of_some_examples(batches, targets, rows):
+    assert np.array_equal(batches.sampled_values(5), targets.values(rows.take(slice(5))))
+    assert np.array_equal(batches.sampled_values(999), targets.values(rows))
 
 
 def test_rare_values_bring_their_examples(text, targets):

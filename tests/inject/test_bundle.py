@@ -160,6 +160,6 @@ def test_a_record_that_cannot_be_used(saved, change, message):
 
 def test_the_record_is_all_json(saved):
     record = json.loads(header(saved.path)["record"])
-    assert record["schema_version"] == 2
+    assert record["schema_version"] == 3
     assert BundleRecord.from_json(record).to_json() == record
     assert {"python", "torch", "rinject"} <= record["versions"].keys()

@@ -1,4 +1,4 @@
-"""Picked logits and streams are those of a full forward pass over each row alone."""
+"""Picked logits are those of a full forward pass over each row alone."""
 
 from __future__ import annotations
 
@@ -6,35 +6,21 @@ import numpy as np
 import torch
 
 from rinject.inject.answering import right_answers
-from rinject.inject.forward import logits_and_streams
-from rinject.student import residual_streams
+from rinject.inject.forward import logits_at
 
 
 def test_picked_places(student, rows):
-    ids = torch.from_numpy(rows.ids)
-    asked, prompts = rows.before_answer(), rows.in_prompt()
+    asked, model = rows.before_answer(), student.model
     with torch.no_grad():
-        logits, streams = logits_and_streams(
-            student.model,
-            ids,
-            logits_for=torch.from_numpy(np.flatnonzero(asked)),
-            streams_for=torch.from_numpy(np.flatnonzero(prompts)),
-            layers=[0, 2],
-        )
+        with logits_at(model, torch.from_numpy(np.flatnonzero(asked))):
+            picked = model(torch.from_numpy(rows.ids)).logits  # [1, M, vocabulary]
         full = [
-            student.model(ids[None, row, :length]).logits[0]
+            model(torch.from_numpy(rows.ids[None, row, :length])).logits[0]
             for row, length in enumerate(rows.lengths)
         ]
-        alone = [
-            residual_streams(student.model, ids[None, row, :length], layers=[0, 2])
-            for row, length in enumerate(rows.prompt_lengths)
-        ]
     expected = [one[torch.from_numpy(asked[row, : len(one)])] for row, one in enumerate(full)]
-    torch.testing.assert_close(logits, torch.cat(expected), atol=1e-5, rtol=1e-4)
-    for place, layer in enumerate((0, 2)):
-        expected = torch.cat([one[layer][0] for one in alone])
-        torch.testing.assert_close(streams[place], expected, atol=1e-5, rtol=1e-4)
-    assert student.model(ids[:1, :3]).logits.shape[1] == 3  # the hook is gone
+    torch.testing.assert_close(picked[0], torch.cat(expected), atol=1e-5, rtol=1e-4)
+    assert model(torch.from_numpy(rows.ids[:1, :3])).logits.shape[1] == 3  # the hook is gone
 
 
 def test_right_answers_are_those_greedy_decoding_writes(student, rows):

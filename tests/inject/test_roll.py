@@ -2,53 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
+from torch import distributed
 
 from rinject.inject.projection import Projection, VariableSlice
-from rinject.inject.roll import roll_orthogonal, row_basis
+from rinject.inject.roll import roll_orthogonal, roll_rows, roll_shared_rows, row_basis
 
 SLICES = (VariableSlice("many", 0, 20, 0), VariableSlice("answer", 20, 22, 1))
 WIDTH = 8
 
 
+@pytest.fixture(params=[1, 2], ids=["one map", "a map per layer"])
+def projection(request: pytest.FixtureRequest) -> Projection:
+    chance = torch.Generator().manual_seed(0)
+    return Projection(SLICES, WIDTH, maps=request.param, generator=chance)
+
+
 @pytest.fixture
-def projection() -> Projection:
-    return Projection(SLICES, WIDTH, torch.Generator().manual_seed(0))
+def one_process(tmp_path: Path) -> Iterator[None]:
+    """A group of processes that has this one only."""
+    store = distributed.FileStore(str(tmp_path / "store"), 1)
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize("variable", ["answer", None])
 def test_kept_and_rolled(projection, variable):
-    basis = row_basis(projection, variable)
+    basis = row_basis(projection.maps(), variable)
     assert 0 < basis.shape[1] < WIDTH
     torch.testing.assert_close(basis.mT @ basis, torch.eye(basis.shape[1]))
     torch.manual_seed(1)
     stream = torch.randn(3, 5, WIDTH)
     rolled = roll_orthogonal(stream, basis)
-    onto = basis @ basis.mT
-    torch.testing.assert_close(rolled @ onto, stream @ onto)
-    off = torch.eye(WIDTH) - onto
-    torch.testing.assert_close(rolled @ off, stream[[2, 0, 1]] @ off)
+    inside = basis @ basis.mT
+    for row in range(3):
+        expected = stream[row] @ inside + stream[row - 1] @ (torch.eye(WIDTH) - inside)
+        torch.testing.assert_close(rolled[row], expected)
 
 
-def test_no_gradient_passes_the_rolled_part(projection):
-    basis = row_basis(projection, "answer")
-    assert not basis.requires_grad
+def test_gradients_pass_the_kept_part_only(projection):
+    basis = row_basis(projection.maps(), "answer")
     stream = torch.randn(3, 5, WIDTH, requires_grad=True)
     weights = torch.randn(3, 5, WIDTH)
     (gradient,) = torch.autograd.grad((roll_orthogonal(stream, basis) * weights).sum(), stream)
     torch.testing.assert_close(gradient, weights @ basis @ basis.mT)
 
 
-def test_the_map_reads_its_output_as_before(projection):
-    basis = row_basis(projection, "answer")
+def test_the_last_map_reads_its_output_as_before(projection):
+    maps = projection.maps()
     stream = torch.randn(3, 5, WIDTH)
-    rolled = roll_orthogonal(stream, basis)
-    torch.testing.assert_close(projection(rolled)[..., 20:], projection(stream)[..., 20:])
-    assert not torch.allclose(projection(rolled)[..., :20], projection(stream)[..., :20])
+    rolled = roll_orthogonal(stream, row_basis(maps, "answer"))
+    before, after = maps.slices_at(-1, stream), maps.slices_at(-1, rolled)
+    torch.testing.assert_close(after[..., 20:], before[..., 20:])
+    assert not torch.allclose(after[..., :20], before[..., :20])
 
 
 def test_rows_that_repeat_count_once(projection):
     with torch.no_grad():
-        projection.weight[21] = -2 * projection.weight[20]
-    assert row_basis(projection, "answer").shape == (WIDTH, 1)
+        projection.weight[-1, 21] = -2 * projection.weight[-1, 20]
+    assert row_basis(projection.maps(), "answer").shape == (WIDTH, 1)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_shared_rows_roll_as_those_of_one_process():
+    rows = torch.randn(4, 5, WIDTH)
+    assert torch.equal(roll_shared_rows(rows), roll_rows(rows))
+    assert torch.equal(roll_rows(rows)[0], rows[-1])

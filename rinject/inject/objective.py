@@ -1,0 +1,222 @@
+"""What is minimized: the losses of a batch, as a module of the student and its maps.
+
+One module and one call for each step, so that whatever wraps modules (data parallelism, sharding)
+sees a single forward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from rinject.inject.batches import Batch
+from rinject.inject.forward import flat, logits_at
+from rinject.inject.losses import (
+    SliceError,
+    answer_loss,
+    cosine_alignment,
+    cosine_within,
+    cross_entropy_within,
+    kl_to_teacher,
+    slice_alignment,
+)
+from rinject.inject.projection import Maps, Projection
+from rinject.inject.roll import Roll, roll_orthogonal, roll_rows, row_basis
+from rinject.inject.rows import FILLER
+from rinject.inject.settings import InjectSettings
+from rinject.student import capture_streams, rewrite_stream
+
+SLICE_ERRORS: dict[str, SliceError] = {
+    "slice": cross_entropy_within,
+    "slice-cosine": cosine_within,
+}
+MOST_FILLERS = {"cpu": 1.05, "cuda": 1.5}
+"""Task and text rows share a forward pass where that makes at most so many times the positions of
+two passes. A CPU pays for every position, a GPU as much for starting each of a pass's kernels."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a forward pass yields where a loss needs it."""
+
+    answered: Tensor
+    """[M, vocabulary]: logits at the positions that predict an answer token."""
+    streams: Tensor
+    """[L, N, D]: the aligned streams at the aligned positions."""
+    written: Tensor | None
+    """[K, vocabulary]: logits on the text; None without text."""
+
+
+class Objective(nn.Module):
+    """L_CE, L_ALG and L_KL of a batch (arXiv 2505.10719, section 3).
+
+    For the baseline the maps are a probe: they learn to read the streams, which get no gradient
+    from them, so that fidelity and decoding work there too.
+    """
+
+    def __init__(
+        self,
+        student: PreTrainedModel,
+        projection: Projection,
+        teacher: nn.Module,
+        *,
+        layers: Sequence[int],
+        output: str,
+        shares: Tensor,
+        settings: InjectSettings,
+        roll: Roll = roll_rows,
+    ) -> None:
+        """`layers` are the student's layers aligned with each compiled stream, `output` the
+        variable that the program computes, `shares` [V, L] what a variable counts at each."""
+        super().__init__()
+        self.student = student
+        self.projection = projection
+        self.shares: Tensor
+        self.register_buffer("shares", shares, persistent=False)
+        self.layers, self.output, self.settings = tuple(layers), output, settings
+        self._teacher = (teacher,)  # in a tuple: it is no part of what is trained
+        self._roll = roll
+        self._captured: dict[int, Tensor] = {}
+        self._basis: Tensor | None = None  # [D, r], while a forward pass is rolled
+        self._rolled_rows = 0
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Within the block the student's streams are reached."""
+        with ExitStack() as hooks:
+            self._captured = hooks.enter_context(capture_streams(self.student, self.layers))
+            if self._rolls:
+                rewrite = rewrite_stream(self.student, self.layers[-1], self._rewritten)
+                hooks.enter_context(rewrite)
+            yield
+
+    def forward(self, batch: Batch | Callable[[], Any]) -> Any:
+        """`answer`, `alignment` and, on a step with text, `text`: unweighted; see `hooked`.
+
+        Given a function, what that yields, for reading weights that are whole only in here.
+        """
+        return self._losses(batch) if isinstance(batch, Batch) else batch()
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        maps = self.projection.maps()
+        if self._rolls:
+            variable = self.output if self.settings.roll == "final-result" else None
+            self._basis = row_basis(maps, variable)
+        seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
+        losses = {
+            "answer": answer_loss(seen.answered, batch.answers, batch.answer_count),
+            "alignment": self._alignment(maps, seen.streams, batch),
+        }
+        if seen.written is not None:
+            losses["text"] = kl_to_teacher(seen.written, self._taught(batch), batch.text_count)
+        return losses
+
+    def weights(self) -> dict[str, float]:
+        """The weight of each loss in the sum."""
+        settings = self.settings
+        return {
+            "answer": settings.alpha,
+            "alignment": 1.0 if settings.is_baseline else settings.beta,
+            "text": settings.gamma * settings.kl_every,
+        }
+
+    @torch.no_grad()
+    def pull_back(self, shares: Mapping[Tensor, float]) -> None:
+        """Moves each of these parameters of the student by a share of its way to the teacher's.
+
+        The L2-SP penalty of Li et al., "Explicit inductive bias for transfer learning with
+        convolutional networks" (2018), decoupled from the gradient as in AdamW.
+        """
+        (teacher,) = self._teacher
+        for own, former in zip(self.student.parameters(), teacher.parameters(), strict=True):
+            if own in shares:
+                own.lerp_(former.to(own.dtype), shares[own])
+
+    # --- the forward pass -------------------------------------------------------------------------
+
+    def _is_joint(self, batch: Batch) -> bool:
+        if not batch.text_ids.numel():
+            return False
+        if self.settings.forward == "auto":
+            (rows, width), (texts, length) = batch.ids.shape, batch.text_ids.shape
+            most = MOST_FILLERS.get(batch.ids.device.type, 1.0)
+            return (rows + texts) * max(width, length) <= most * (rows * width + texts * length)
+        return self.settings.forward != "apart"
+
+    def _jointly(self, batch: Batch) -> Seen:
+        (rows, width), (texts, length) = batch.ids.shape, batch.text_ids.shape
+        wide = max(width, length)
+        ids = batch.ids.new_full((rows + texts, wide), FILLER)
+        ids[:rows, :width], ids[rows:, :length] = batch.ids, batch.text_ids
+        places = torch.arange(texts * length, device=ids.device)
+        texts_at = rows * wide + _widened(places, length, wide)  # [K]
+        answers_at = _widened(batch.answer_places, width, wide)  # [M]
+        logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]))
+        return Seen(
+            answered=logits[: len(answers_at)],
+            streams=self._streams(_widened(batch.aligned_places, width, wide)),
+            written=logits[len(answers_at) :],
+        )
+
+    def _apart(self, batch: Batch) -> Seen:
+        answered = self._logits(batch.ids, len(batch.ids), batch.answer_places)
+        streams = self._streams(batch.aligned_places)
+        if not batch.text_ids.numel():
+            return Seen(answered, streams, None)
+        self._rolled_rows = 0
+        written = self.student(input_ids=batch.text_ids, use_cache=False).logits
+        return Seen(answered, streams, flat(written))
+
+    def _logits(self, ids: Tensor, task_rows: int, places: Tensor) -> Tensor:
+        """Logits [M, vocabulary] at flat places [M] of rows [B, T] that begin with task rows.
+
+        Rows are filled up on the right: under causal attention that needs no mask.
+        """
+        self._rolled_rows = task_rows
+        with logits_at(self.student, places):
+            logits: Tensor = self.student(input_ids=ids, use_cache=False).logits
+        return logits[0]
+
+    def _streams(self, places: Tensor) -> Tensor:
+        """The aligned streams [L, N, D] of the last forward pass at flat places [N]."""
+        found = [flat(self._captured[layer]).index_select(0, places) for layer in self.layers]
+        return torch.stack(found)
+
+    @property
+    def _rolls(self) -> bool:
+        return not self.settings.is_baseline and self.settings.roll != "none"
+
+    def _rewritten(self, stream: Tensor) -> Tensor:
+        """The stream [B, T, D] with its task rows rolled."""
+        rows = self._rolled_rows
+        if not rows or self._basis is None:
+            return stream
+        rolled = roll_orthogonal(stream[:rows], self._basis.to(stream.dtype), self._roll)
+        return torch.cat([rolled, stream[rows:]])
+
+    # --- the losses -------------------------------------------------------------------------------
+
+    def _alignment(self, maps: Maps, streams: Tensor, batch: Batch) -> Tensor:
+        if self.settings.is_baseline:
+            streams = streams.detach()
+        if self.settings.alignment == "cosine":
+            return cosine_alignment(maps, streams, batch.targets, batch.aligned_count)
+        error = SLICE_ERRORS[self.settings.alignment]
+        return slice_alignment(maps, streams, batch.targets, batch.weights, self.shares, error)
+
+    @torch.no_grad()
+    def _taught(self, batch: Batch) -> Tensor:
+        """The teacher's logits [K, vocabulary] on the text rows."""
+        (teacher,) = self._teacher
+        return flat(teacher(input_ids=batch.text_ids, use_cache=False).logits)
+
+
+def _widened(places: Tensor, width: int, wide: int) -> Tensor:
+    """Flat places in rows of one width as those in wider rows."""
+    return places if width == wide else places + places // width * (wide - width)
