@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,40 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
         _put_in_place(new, directory)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def clear_leftovers(directory: str | Path) -> None:
+    """Removes what :func:`placed` left beside `directory` in processes that were killed.
+
+    Only for callers that know that no other process is placing it. A directory that had just been
+    moved out of the way comes back.
+    """
+    directory = Path(directory).resolve()
+    left = re.compile(rf"\.{re.escape(directory.name)}\.[a-z0-9_]{{8}}(\.old)?")
+    found = [path for path in directory.parent.glob(".*") if left.fullmatch(path.name)]
+    for path in found:
+        if path.name.endswith(".old") and not directory.exists():
+            os.rename(path, directory)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Returns when a file, or the names in a directory, are on the disk and not on the way."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_all(directory: Path) -> None:
+    """As :func:`sync`, of a directory with the files in it, and of its own name."""
+    for path in directory.iterdir():
+        if path.is_file():
+            sync(path)
+    sync(directory)
+    sync(directory.parent)
 
 
 def _umask() -> int:

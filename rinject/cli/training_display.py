@@ -31,29 +31,33 @@ def training_display(label: str, *, quiet: bool) -> Iterator[Callable[[Training]
 
 
 def _note_measurements(training: Training) -> None:
-    """A line for each measurement of accuracy: enough for a log file."""
-    if training.accuracy is not None:
-        note(f"step {training.step} of {training.steps}: {figures(training, training.accuracy)}")
+    """A line for each measurement of accuracy or fidelity: enough for a log file."""
+    if training.accuracy is not None or training.mean_fidelity is not None:
+        about = figures(training, training.accuracy, training.mean_fidelity)
+        note(f"step {training.step} of {training.steps}: {about}")
 
 
-def figures(training: Training, accuracy: float | None) -> str:
-    """Losses, accuracy, speed and time left, on one line."""
+def figures(training: Training, accuracy: float | None, fidelity: float | None) -> str:
+    """Losses, accuracy, mean fidelity, speed and time left, on one line."""
     parts = [f"{name} {loss:.3f}" for name, loss in training.losses.items()]
     if accuracy is not None:
         parts.append(f"accuracy {accuracy:.1%}")
+    if fidelity is not None:
+        parts.append(f"fidelity {fidelity:.1%}")
     parts.append(f"{training.tokens_per_second:,.0f} tokens/s")
     parts.append(f"{timedelta(seconds=round(training.seconds_left))} left")
     return ", ".join(parts)
 
 
 class _Display:
-    """A bar, and under it the figures with the accuracy measured last."""
+    """A bar, and under it the figures, with accuracy and fidelity as measured last."""
 
     def __init__(self, label: str) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         self.bar = Progress(*columns, console=stderr)
         self.task = self.bar.add_task(label, total=None)
         self.accuracy: float | None = None
+        self.fidelity: float | None = None
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Training], None]]:
@@ -61,9 +65,14 @@ class _Display:
         with Live(self.bar, console=stderr, transient=True) as live:
 
             def show(training: Training) -> None:
-                if training.accuracy is not None:
-                    self.accuracy = training.accuracy
+                self.accuracy = _newest(training.accuracy, self.accuracy)
+                self.fidelity = _newest(training.mean_fidelity, self.fidelity)
+                about = figures(training, self.accuracy, self.fidelity)
                 self.bar.update(self.task, completed=training.step, total=training.steps)
-                live.update(Group(self.bar, Text(figures(training, self.accuracy))))
+                live.update(Group(self.bar, Text(about)))
 
             yield show
+
+
+def _newest(measured: float | None, before: float | None) -> float | None:
+    return before if measured is None else measured

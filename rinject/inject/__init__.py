@@ -10,32 +10,38 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rinject.inject.bundle import Bundle, load_bundle, save_bundle
+    from rinject.inject.curves import save_curves
     from rinject.inject.loop import Interrupted, Progress
-    from rinject.inject.run import Result, checkpoint_path, inject
+    from rinject.inject.run import Result, inject
+    from rinject.inject.run_folder import METRICS_FILE, run_path
     from rinject.inject.settings import InjectSettings
 
 __all__ = [
+    "METRICS_FILE",
     "Bundle",
     "InjectSettings",
     "Interrupted",
     "Progress",
     "Result",
-    "checkpoint_path",
     "inject",
     "load_bundle",
+    "run_path",
     "save_bundle",
+    "save_curves",
 ]
 
 _HOMES = {
+    "METRICS_FILE": "run_folder",
     "Bundle": "bundle",
     "InjectSettings": "settings",
     "Interrupted": "loop",
     "Progress": "loop",
     "Result": "run",
-    "checkpoint_path": "run",
     "inject": "run",
     "load_bundle": "bundle",
+    "run_path": "run_folder",
     "save_bundle": "bundle",
+    "save_curves": "curves",
 }
 
 

@@ -1,22 +1,36 @@
-"""The training loop: batches in, a trained state out, progress on the way."""
+"""The training loop: batches in, a trained state out, progress and checkpoints on the way."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor
 
 from rinject.errors import RinjectError
+from rinject.inject.failures import check_losses, check_state, explained_divergence
 from rinject.inject.interrupts import held_interrupts
-from rinject.inject.state import State
+from rinject.inject.state import State, rate_factor
 from rinject.inject.step import Trainer, train_step
 
 
 class Interrupted(RinjectError):
     """The user stopped the training; it can be continued."""
+
+
+class MeasuredFidelity(Protocol):
+    """How faithfully the student carries the variables."""
+
+    @property
+    def variables(self) -> Mapping[str, float]:
+        """Of each variable."""
+
+    @property
+    def mean(self) -> float | None:
+        """Of those that change; None without any."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +49,35 @@ class Progress:
     """Of task and text, since this process began training."""
     seconds_left: float
     """As estimated from the speed so far."""
+    seconds: float
+    """Since this process began training."""
+    rate: float
+    """Share of the full learning rates that the last step took."""
+    fidelity: dict[str, float] | None = None
+    """Of each variable, on held-out examples, where it was just measured."""
+    mean_fidelity: float | None = None
+    """Mean over the variables that change, where it was just measured."""
 
 
+Clock = Callable[[], float]
 Report = Callable[[Progress], None]
+Save = Callable[[], str]
+MeasureFidelity = Callable[[State], MeasuredFidelity | None]
 
 
 @dataclass
 class Meter:
     """Losses since the last report, and the speed since the start."""
 
-    begun: float = field(default_factory=time.monotonic)
+    clock: Clock
+    begun: float = field(init=False)
     steps: int = 0
     tokens: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock()
 
     def add(self, losses: dict[str, Tensor], tokens: int) -> None:
         self.steps += 1
@@ -57,39 +86,111 @@ class Meter:
             self.sums[name] = self.sums.get(name, 0) + loss.detach()
             self.counts[name] += 1
 
-    def progress(self, step: int, steps: int, accuracy: float | None) -> Progress:
-        """A report; the losses begin anew."""
-        losses = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
+    def losses(self) -> dict[str, float]:
+        """The mean of each loss, which then begins anew."""
+        means = {name: float(total) / self.counts[name] for name, total in self.sums.items()}
         self.sums.clear()
         self.counts.clear()
-        seconds = max(time.monotonic() - self.begun, 1e-9)
-        left = (steps - step) * seconds / max(1, self.steps)
-        return Progress(step, steps, losses, accuracy, self.tokens / seconds, left)
+        return means
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return max(self.clock() - self.begun, 1e-9)
 
 
-def train(trainer: Trainer, state: State, report: Report, save: Callable[[], str]) -> None:
-    """Trains until all steps are done. `save` keeps a checkpoint and says how to continue from it.
+@dataclass
+class Keeper:
+    """Saves a state whose weights are numbers, when it is time."""
 
-    Raises Interrupted after Ctrl-C, with a checkpoint saved.
+    save: Save
+    seconds: float
+    """Between two checkpoints; 0 for none on the way."""
+    clock: Clock
+    step: int
+    """What is saved already."""
+    hint: str = "continue with --resume"
+    """How to continue from what was saved last."""
+    last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last = self.clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether so much time has passed."""
+        return bool(self.seconds) and self.clock() - self.last >= self.seconds
+
+    def keep(self, state: State) -> None:
+        """Saves, unless this step is saved. Raises RinjectError for weights that are no numbers."""
+        if state.step == self.step:
+            return
+        check_state(state)
+        self.hint = self.save()
+        self.step, self.last = state.step, self.clock()
+
+
+def train(
+    trainer: Trainer,
+    state: State,
+    report: Report,
+    save: Save,
+    *,
+    measure_fidelity: MeasureFidelity = lambda _: None,
+    clock: Clock = time.monotonic,
+) -> None:
+    """Trains until all steps are done, and saves the end.
+
+    `save` keeps a checkpoint and says how to continue from it. `clock` tells seconds.
+
+    Raises:
+        Interrupted: after SIGINT or SIGTERM, with a checkpoint saved.
+        RinjectError: a loss or a weight is no number any more; what was saved before stays.
     """
-    settings = trainer.settings
-    meter = Meter()
-    with held_interrupts() as release_interrupt:
-        try:
-            while state.step < settings.steps:
+    settings, either = trainer.settings, trainer.processes.any
+    meter = Meter(clock)
+    keeper = Keeper(save, 60 * settings.checkpoint_minutes, clock, state.step)
+    with held_interrupts() as is_stopped:
+        while state.step < settings.steps:
+            with explained_divergence(state):
                 meter.add(*train_step(trainer, state))
-                _report_if_due(trainer, state, meter, report)
-                if settings.checkpoint_every and state.step % settings.checkpoint_every == 0:
-                    save()
-                release_interrupt()
-        except KeyboardInterrupt:
-            message = f"stopped after step {state.step} of {settings.steps}"
-            raise Interrupted(message, hint=save()) from None
+            if _reports(trainer, state):
+                report(_progress(trainer, state, meter, measure_fidelity))
+            if either(is_stopped() or keeper.is_due or state.step == settings.steps):
+                keeper.keep(state)
+                if either(is_stopped()):
+                    message = f"stopped after step {state.step} of {settings.steps}"
+                    raise Interrupted(message, hint=keeper.hint)
 
 
-def _report_if_due(trainer: Trainer, state: State, meter: Meter, report: Report) -> None:
-    settings, last = trainer.settings, state.step == trainer.settings.steps
-    measured = last or state.step % settings.eval_every == 0
-    if measured or state.step % settings.log_every == 0:
-        accuracy = trainer.accuracy(state) if measured else None
-        report(meter.progress(state.step, settings.steps, accuracy))
+def _reports(trainer: Trainer, state: State) -> bool:
+    return state.step % trainer.settings.log_every == 0 or _measures(trainer, state)
+
+
+def _measures(trainer: Trainer, state: State) -> bool:
+    last = state.step == trainer.settings.steps
+    return last or state.step % trainer.settings.eval_every == 0
+
+
+def _progress(
+    trainer: Trainer, state: State, meter: Meter, measure_fidelity: MeasureFidelity
+) -> Progress:
+    """A report. Raises RinjectError for losses that are no numbers."""
+    settings, losses = trainer.settings, meter.losses()
+    check_losses(losses, state.step)
+    measured = _measures(trainer, state)
+    accuracy = trainer.accuracy(state) if measured else None
+    fidelity = measure_fidelity(state) if measured else None
+    seconds = meter.seconds
+    return Progress(
+        step=state.step,
+        steps=settings.steps,
+        losses=losses,
+        accuracy=accuracy,
+        tokens_per_second=meter.tokens / seconds,
+        seconds_left=(settings.steps - state.step) * seconds / meter.steps,
+        seconds=seconds,
+        rate=rate_factor(state.step - 1, settings),
+        fidelity=None if fidelity is None else dict(fidelity.variables),
+        mean_fidelity=None if fidelity is None else fidelity.mean,
+    )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rinject.circuit import CompiledModel
 from rinject.errors import InputError
 from rinject.inject.batches import Batches, text_ids
+from rinject.inject.blocks import prepared_blocks
+from rinject.inject.board import board
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
-from rinject.inject.coordinates import Coordinates, whitening
+from rinject.inject.coordinates import whitening
+from rinject.inject.failures import explained_memory, explained_writing
+from rinject.inject.fidelity import FidelityReport, fidelity
+from rinject.inject.forward import flat
+from rinject.inject.history import History
 from rinject.inject.layers import student_layers
-from rinject.inject.loop import Progress, Report, train
+from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
+from rinject.inject.objective import Objective
+from rinject.inject.processes import Processes
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
 from rinject.inject.record import (
@@ -29,18 +39,22 @@ from rinject.inject.record import (
     versions,
 )
 from rinject.inject.rows import Rows, example_rows
+from rinject.inject.run_folder import RunFolder, Warn, held_run_folder
 from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.step import Trainer
 from rinject.inject.targets import Targets
+from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
-from rinject.placing import check_target
-from rinject.student import Student, hidden_size, n_layers, weight_hash
-from rinject.tasks import Split, Task, up_to
+from rinject.placing import check_target, sync_all
+from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
+from rinject.tasks import Split, Task, task_source, up_to
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
 """Batches of the task on whose streams the coordinates of the map are measured."""
+SAMPLED_EXAMPLES = 2000
+"""Examples on which variables are weighed."""
 Measure = Callable[[Bundle], Mapping[str, Any]]
 
 
@@ -77,6 +91,8 @@ def inject(
     report: Report = lambda _: None,
     measure: Measure = lambda _: {},
     resume: bool = False,
+    warn: Warn = lambda _: None,
+    clock: Clock = time.monotonic,
 ) -> Result:
     """Trains a copy of the student to carry the program's variables, and saves the bundle.
 
@@ -84,47 +100,108 @@ def inject(
     is written, and what it returns is kept as the record's metrics. The given student's weights
     stay as they are; on CUDA it is moved there, as the teacher.
 
+    Several processes that train together (see `processes.py`) all call this, and `measure` is
+    called in all; the main one alone reports and writes. Under FSDP the students of the result and
+    of the caller are left sharded: `load_bundle` gives the whole one.
+
+    An unfinished run keeps its checkpoints beside the directory, see `run_folder.py`. `resume`
+    continues from there; `warn` takes a line for each checkpoint that is damaged. `clock` tells the
+    seconds between checkpoints.
+
     After arXiv 2505.10719, section 3. `settings.method` `finetune` is the paper's baseline: L_CE
     and L_KL only; its map is a probe, trained on streams that get no gradient from it.
 
     Raises:
         InputError: the program cannot be injected, does not fit the student or the prompts, or the
-            directory holds something else.
-        Interrupted: Ctrl-C; a checkpoint is kept beside the directory, for `resume`.
+            directory holds something else, another process writes it, or an unfinished run would
+            be lost.
+        Interrupted: SIGINT or SIGTERM came; a checkpoint is kept for `resume`.
+        RinjectError: out of memory, no room on the disk, or losses that are no numbers; what was
+            saved last is kept.
     """
     directory = Path(directory).resolve()
     check_target(directory, OWN_FILE)
     injection = Injection(compiled, _injectable(compiled), student, reconciliation, settings)
-    checkpoint = checkpoint_path(directory)
-    with _threads(settings.threads):
-        trainer = _trainer(injection, task, texts)
-        state = _state(injection, trainer)
+    processes = Processes.join(settings)
+    with (
+        processes.explained_loss(),
+        held_run_folder(directory, is_main=processes.is_main) as folder,
+        explained_memory(),
+        _threads(settings.threads),
+    ):
+        if not resume:
+            folder.begin()
+        processes.wait()
+        layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
+        rows = _examples(injection, task)
+        settings = settings.with_task_rows(int(rows.lengths.max()), processes.count)
+        injection = replace(injection, settings=settings)
+        trainer = _trainer(injection, processes, rows, task, texts)
         run = _run_record(injection)
+        state = _state(injection, trainer, layers)
         if resume:
-            state.load(checkpoint, run)
+            folder.resume(state, run, warn)
         last: list[Progress] = []
 
-        def remember(progress: Progress) -> None:
-            last[:] = [progress]
-            report(progress)
-
         def save() -> str:
-            state.save(checkpoint, run)
-            return f"continue with --resume; the checkpoint is {checkpoint}"
+            return f"continue with --resume; the checkpoint is {folder.save(state, run)}"
 
-        train(trainer, state, remember, save)
-        save()  # measuring and writing may fail: --resume then begins with them
-        bundle = _bundle(injection, state, trainer.layers)
-        metrics = dict(measure(bundle))
-    saved = save_bundle(replace(bundle, record=replace(bundle.record, metrics=metrics)), directory)
-    checkpoint.unlink(missing_ok=True)
-    return Result(saved, last[0].accuracy if last else None)
+        with (
+            prepared_blocks(state.model, settings),
+            _reports(folder, state.step, (last.append, report)) as tell,
+        ):
+            measured = _fidelity(trainer, layers)
+            train(trainer, state, tell, save, measure_fidelity=measured, clock=clock)
+        # The end is saved: where measuring or writing fails, --resume begins with them.
+        bundle = _bundle(injection, state, layers, task, base=run["student"])
+        metrics = dict(state.within(lambda: measure(bundle)))
+        weights = state.weights()
+        if processes.is_main:
+            record = replace(bundle.record, metrics=metrics)
+            bundle = _kept(replace(bundle, record=record), weights, folder, directory)
+        processes.wait()
+    return Result(bundle, last[-1].accuracy if last else None)
 
 
-def checkpoint_path(directory: str | Path) -> Path:
-    """Where the checkpoint of an unfinished bundle is kept."""
-    directory = Path(directory).resolve()
-    return directory.with_name(directory.name + ".checkpoint.safetensors")
+def _fidelity(trainer: Trainer, layers: tuple[int, ...]) -> MeasureFidelity:
+    """What measures fidelity on the held-out examples, where there are any."""
+    targets, rows = trainer.batches.targets, trainer.held_out
+
+    def measure(state: State) -> FidelityReport | None:
+        if not len(rows):
+            return None
+        with trainer.precision():
+            return state.within(
+                lambda: fidelity(state.model, state.projection.maps(), layers, targets, rows)
+            )
+
+    return measure
+
+
+def _kept(bundle: Bundle, weights: dict[str, Tensor], folder: RunFolder, directory: Path) -> Bundle:
+    """Saves the bundle, with the run's metrics; then what the run kept is no longer needed."""
+    with explained_writing(f"the bundle {directory}", "make room, then continue with --resume"):
+        saved = save_bundle(bundle, directory, weights=weights, beside=[folder.metrics])
+        sync_all(directory)
+    folder.clear()
+    return saved
+
+
+@contextmanager
+def _reports(folder: RunFolder, step: int, to: Iterable[Report]) -> Iterator[Report]:
+    """Yields what sends a report to the run's folder, from a step on, and to all others."""
+    if not folder.is_main:
+        yield lambda _: None
+        return
+    history = History(folder.metrics, step)
+    with board(folder.board, step) as write:
+        takers = (history.add, write, *to)
+
+        def tell(progress: Progress) -> None:
+            for take in takers:
+                take(progress)
+
+        yield tell
 
 
 def _injectable(compiled: CompiledModel) -> Program:
@@ -146,29 +223,34 @@ def _injectable(compiled: CompiledModel) -> Program:
 # --- what stays the same --------------------------------------------------------------------------
 
 
-def _trainer(injection: Injection, task: Task, texts: Sequence[str]) -> Trainer:
+def _examples(injection: Injection, task: Task) -> Rows:
+    """Those to train on, as many as the steps need."""
+    settings = injection.settings
+    needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
+    return _drawn(task, "train", min(needed, settings.examples), injection)
+
+
+def _trainer(
+    injection: Injection, processes: Processes, rows: Rows, task: Task, texts: Sequence[str]
+) -> Trainer:
     settings, student = injection.settings, injection.student
     compiled, reconciliation = injection.compiled, injection.reconciliation
-    layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
     targets = Targets(compiled.graph, reconciliation)
-    wanted = min(settings.steps * settings.task_rows, settings.examples)
-    rows = _drawn(task, "train", wanted, injection)
     targets.program_ids(rows)  # every prompt fits the program and its symbols
     _check_positions(student.model, rows, settings)
     return Trainer(
-        teacher=_moved(student.model, settings),
         batches=Batches(rows, text_ids(texts, reconciliation), targets, settings),
         held_out=_drawn(task, "validation", settings.eval_examples, injection),
-        layers=layers,
-        output=compiled.graph.output,
         settings=settings,
+        processes=processes,
     )
 
 
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
     """So many examples of a split, or as many as the task has."""
     found = up_to(task, split, count, injection.settings.seed)
-    return example_rows(found, injection.reconciliation)
+    spelled = injection.program.header.spelled
+    return example_rows(found, injection.reconciliation, spelled=spelled)
 
 
 def _check_positions(model: PreTrainedModel, rows: Rows, settings: InjectSettings) -> None:
@@ -183,27 +265,54 @@ def _check_positions(model: PreTrainedModel, rows: Rows, settings: InjectSetting
         raise InputError(f"a prompt has {longest} tokens, the student has {positions} positions")
 
 
-def _moved(model: PreTrainedModel, settings: InjectSettings) -> PreTrainedModel:
-    """The model itself, on the device of the settings."""
-    cuda = torch.cuda.is_available()
-    if settings.device == "cuda" and not cuda:
-        raise InputError("--device cuda: no CUDA device was found", hint="use --device cpu")
-    torch.nn.Module.to(model, "cuda" if cuda and settings.device != "cpu" else "cpu")
-    return model
-
-
 # --- what changes ---------------------------------------------------------------------------------
 
 
-def _state(injection: Injection, trainer: Trainer) -> State:
-    settings, model = injection.settings, copy.deepcopy(injection.student.model)
-    slices = variable_slices(injection.compiled.graph)
-    projection = Projection(slices, hidden_size(model), torch_generator(settings.seed, "map"))
-    projection = projection.to(model.device)
-    if not settings.whiten:
-        return State.start(model, projection, settings)
-    scale, centre = whitening(trainer.streams(model, WHITENED_BATCHES), settings.whiten)
-    return State.start(model, projection, settings, Coordinates(projection, scale, centre))
+def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
+    processes, batches = trainer.processes, trainer.batches
+    model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
+    teacher = processes.placed(injection.student.model, blocks(injection.student.model))
+    projection = _projection(injection, model, batches, layers)
+    values = batches.sampled_values(SAMPLED_EXAMPLES)  # [N, V]
+    worth = WORTH[injection.settings.variable_weights](projection.slices, values)
+    objective = Objective(
+        model,
+        projection,
+        teacher,
+        layers=layers,
+        output=injection.compiled.graph.output,
+        shares=torch.from_numpy(shares(projection.slices, len(layers), worth)),
+        settings=injection.settings,
+        roll=processes.roll,
+    )
+    return State.start(objective, processes)
+
+
+def _projection(
+    injection: Injection, model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]
+) -> Projection:
+    settings = injection.settings
+    coordinates = None
+    if settings.whiten:
+        coordinates = whitening(_streams(model, batches, layers), settings.whiten)
+    return Projection(
+        variable_slices(injection.compiled.graph),
+        hidden_size(model),
+        maps=len(layers) if settings.maps == "per-layer" else 1,
+        generator=torch_generator(settings.seed, "map"),
+        coordinates=coordinates,
+    )
+
+
+@torch.no_grad()
+def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) -> Tensor:
+    """The aligned streams [N, D] of a model on the first batches, without the embedding."""
+    found = []
+    for step in range(WHITENED_BATCHES):
+        batch = batches.at(step).to(model.device)
+        captured = residual_streams(model, batch.ids, layers=layers[1:])
+        found += [flat(captured[layer])[batch.aligned_places].float() for layer in layers[1:]]
+    return torch.cat(found)
 
 
 def _run_record(injection: Injection) -> dict[str, Any]:
@@ -214,7 +323,10 @@ def _run_record(injection: Injection) -> dict[str, Any]:
     }
 
 
-def _bundle(injection: Injection, state: State, layers: tuple[int, ...]) -> Bundle:
+def _bundle(
+    injection: Injection, state: State, layers: tuple[int, ...], task: Task, *, base: str
+) -> Bundle:
+    """`base` is the hash of the weights before."""
     graph, program, student = injection.compiled.graph, injection.program, injection.student
     record = BundleRecord(
         program=ProgramRecord.of(program),
@@ -223,12 +335,20 @@ def _bundle(injection: Injection, state: State, layers: tuple[int, ...]) -> Bund
         symbols=injection.reconciliation.to_record(),
         prompt=program.header.prompt or "",
         settings=injection.settings,
-        base=BaseRecord(student.name, weight_hash(student.model)),
+        base=BaseRecord(
+            name=student.name,
+            weight_hash=base,
+            revision=student.revision,
+            dtype=student.dtype,
+            runs_own_code=student.runs_own_code,
+        ),
         graph={},  # written with its tables
         versions=versions(),
         seed=injection.settings.seed,
+        task=task_source(task),
     )
-    return Bundle(state.model, injection.reconciliation, graph, state.projection, record)
+    projection = state.within(state.projection.plain)
+    return Bundle(state.model, injection.reconciliation, graph, projection, record)
 
 
 @contextmanager

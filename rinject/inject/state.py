@@ -4,79 +4,101 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
-from rinject.inject.coordinates import Coordinates
+from rinject.inject.objective import Objective
+from rinject.inject.processes import Processes, fill, gathered, share_of, within
 from rinject.inject.projection import Projection
 from rinject.inject.settings import InjectSettings, flag
+from rinject.placing import sync
 from rinject.student import blocks
 from rinject.student.muon import Muon
 
 STUDENT, MAP = 0, 1  # the optimizer's groups
+T = TypeVar("T")
+
+
+class DamagedCheckpoint(InputError):
+    """A checkpoint cannot be read."""
 
 
 @dataclass
 class State:
     """What changes from step to step. Random generators are functions of the step."""
 
-    model: PreTrainedModel
-    projection: Projection
+    objective: Objective
+    """The student and its maps, trained in place."""
+    wrapped: nn.Module
+    """The same, as several processes call it."""
+    processes: Processes
+    """Those that hold it together."""
     optimizer: torch.optim.AdamW
     """Of all parameters, or of those that `matrices` leaves."""
     matrices: Muon | None = None
     """Of the matrices of the student's blocks, where the settings say so."""
-    coordinates: Coordinates | None = None
-    """What the optimizer moves in place of the map, where the settings say so."""
     step: int = 0
     """Steps done."""
 
     @classmethod
-    def start(
-        cls,
-        model: PreTrainedModel,
-        projection: Projection,
-        settings: InjectSettings,
-        coordinates: Coordinates | None = None,
-    ) -> State:
-        """The state before the first step; the model's parameters are trained in place."""
+    def start(cls, objective: Objective, processes: Processes) -> State:
+        """The state before the first step; the objective is moved to where it is trained."""
+        settings = objective.settings
+        processes.placed(objective, blocks(objective.student))
         muon = settings.optimizer == "muon"
-        matrices = [p for p in blocks(model).parameters() if p.ndim == 2] if muon else []
+        matrices = [p for p in blocks(objective.student).parameters() if p.ndim == 2 and muon]
         inside = {id(matrix) for matrix in matrices}
+        rest = [p for p in objective.student.parameters() if id(p) not in inside]
         groups = [
-            {
-                "params": [p for p in model.parameters() if id(p) not in inside],
-                "lr": settings.student_rate,
-            },
-            {"params": list((coordinates or projection).parameters()), "lr": settings.map_rate},
+            {"params": rest, "lr": settings.student_rate},
+            {"params": list(objective.projection.parameters()), "lr": settings.map_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        muon_of = Muon(matrices, decay=0.0) if muon else None
-        return cls(model, projection, optimizer, muon_of, coordinates)
+        found = Muon(matrices, decay=0.0) if muon else None
+        return cls(objective, processes.wrapped(objective), processes, optimizer, found)
 
-    def descend(self, loss: Tensor, settings: InjectSettings) -> None:
-        """One step down the gradient of a loss."""
-        for parameter in (*self.model.parameters(), *self.projection.parameters()):
-            parameter.grad = None
-        loss.backward()
+    @property
+    def model(self) -> PreTrainedModel:
+        """The student."""
+        return self.objective.student
+
+    @property
+    def projection(self) -> Projection:
+        """Its maps."""
+        return self.objective.projection
+
+    def within(self, work: Callable[[], T]) -> T:
+        """What work yields while the student's weights are whole; all processes call it together.
+
+        Nothing is trained in it.
+        """
+        return within(self.wrapped, work)
+
+    def descend(self, settings: InjectSettings) -> None:
+        """One step down the gradients, which are then gone."""
         self._set_rates(settings)
-        if self.coordinates is not None:
-            self.coordinates.take_gradient(self.projection)
         self.optimizer.step()
         if self.matrices is not None:
             self.matrices.step()
-        if self.coordinates is not None:
-            self.coordinates.settle(self.projection)
+        if settings.anchor:
+            self.objective.pull_back(self._pulls(settings.anchor))
+        self.objective.zero_grad(set_to_none=True)
         self.step += 1
+
+    def _pulls(self, anchor: float) -> dict[Tensor, float]:
+        """How far each parameter of the student is pulled back: in proportion to its rate."""
+        groups = [self.optimizer.param_groups[STUDENT]]
+        groups += [] if self.matrices is None else self.matrices.param_groups
+        return {one: anchor * group["lr"] for group in groups for one in group["params"]}
 
     def _set_rates(self, settings: InjectSettings) -> None:
         """The learning rates of the next step."""
@@ -87,18 +109,51 @@ class State:
         self.optimizer.param_groups[MAP]["lr"] = factor * settings.map_rate
 
     def save(self, path: Path, run: Mapping[str, Any]) -> None:
-        """Writes all of it to one file, atomically; `run` says which run it belongs to."""
+        """Writes all of it to one file, which is on the disk before it takes its name.
+
+        `run` says which run it belongs to. All processes call this together, for shares of weights
+        are gathered; the main one writes. Raises OSError or SafetensorError where that fails.
+        """
+        tensors = self._whole(self._tensors())
+        if self.processes.is_main:
+            self._write(tensors, path, run)
+
+    def _whole(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors on the CPU, in the main process; nothing in others."""
+        found, keeps = {}, self.processes.is_main
+        for name, tensor in tensors.items():
+            whole = gathered(tensor.detach())
+            if keeps:
+                found[name] = whole.cpu().contiguous()
+        return found
+
+    def weights(self) -> dict[str, Tensor]:
+        """The student's own by name, tied ones once, in the main process; see :meth:`save`."""
+        parts = (*self.model.named_parameters(), *self.model.named_buffers())
+        names = {name for name, _ in parts}
+        state = self.model.state_dict()
+        return self._whole({name: tensor for name, tensor in state.items() if name in names})
+
+    def _write(self, tensors: dict[str, Tensor], path: Path, run: Mapping[str, Any]) -> None:
         header = {"step": self.step, "run": run}
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(path.name + ".partial")
-        tensors = {name: tensor.detach().contiguous() for name, tensor in self._tensors().items()}
-        save_file(tensors, partial, metadata={"checkpoint": json.dumps(header)})
-        os.replace(partial, path)
+        try:
+            save_file(tensors, partial, metadata={"checkpoint": json.dumps(header)})
+            sync(partial)
+            os.replace(partial, path)
+            sync(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def is_finite(self) -> bool:
+        """Whether all weights and moments are numbers, none infinite."""
+        shares = map(share_of, self._tensors().values())
+        return not self.processes.any(not all(bool(torch.isfinite(one).all()) for one in shares))
 
     def load(self, path: Path, run: Mapping[str, Any]) -> None:
         """Continues from a file that :meth:`save` wrote.
 
-        Raises InputError: there is none, it is damaged, or it belongs to another run.
+        Raises DamagedCheckpoint, or InputError for one of another run; nothing has changed then.
         """
         header, saved = _read(path)
         _check_run(header["run"], run)
@@ -106,19 +161,15 @@ class State:
         own = self._tensors()
         if {k: t.shape for k, t in own.items()} != {k: t.shape for k, t in saved.items()}:
             raise InputError(f"the checkpoint {path} holds another student or program")
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(saved[name])
+        for name, tensor in own.items():
+            fill(tensor, saved[name])
         self.step = int(header["step"])
 
     def _tensors(self) -> dict[str, Tensor]:
         """Every tensor by a stable name; they are the live ones, so copying into them loads."""
-        named = [("model", self.model), ("map", self.projection)]
-        tensors: dict[str, Tensor] = {}
-        if self.coordinates is not None:
-            named.append(("coordinates", self.coordinates))
-            tensors = {f"coordinates.{k}": v for k, v in self.coordinates.named_buffers()}
-        for part, module in named:
+        parts = [("model", self.model), ("map", self.projection)]
+        tensors = {f"map.{name}": buffer for name, buffer in self.projection.named_buffers()}
+        for part, module in parts:
             for name, parameter in module.named_parameters():
                 tensors[f"{part}.{name}"] = parameter
                 for key, value in self._moments(parameter).items():
@@ -153,15 +204,13 @@ def rate_factor(step: int, settings: InjectSettings) -> float:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    if not path.is_file():
-        raise InputError(f"there is no checkpoint {path}", hint="start without --resume")
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["checkpoint"])
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            f"the checkpoint {path} is damaged", hint="start without --resume"
+        raise DamagedCheckpoint(
+            f"the checkpoint {path} is damaged", hint=f"remove {path.parent} to begin anew"
         ) from error
 
 
@@ -171,10 +220,10 @@ def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
         if before != now:
             raise InputError(
                 f"the checkpoint was made with {flag(name)} {before}, now it is {now}",
-                hint="resume with the same settings, or start without --resume",
+                hint="resume with the same settings",
             )
     for name, thing in (("program", "program"), ("student", "student")):
         if saved.get(name) != own[name]:
             raise InputError(
-                f"the checkpoint belongs to another {thing}", hint="start without --resume"
+                f"the checkpoint belongs to another {thing}", hint="choose another --output"
             )

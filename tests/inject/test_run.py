@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 
 import pytest
 import torch
 from inject import small_injection
-from inject.small_injection import TEXTS, WIDTH
+from inject.small_injection import TEXTS
+from inject.small_run import assert_same, run, stop_after
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from rinject.errors import InputError
-from rinject.inject import Interrupted, checkpoint_path, inject, load_bundle
-from rinject.inject.interrupts import held_interrupts
-from rinject.inject.projection import Projection, variable_slices
-from rinject.inject.state import State
+from rinject.inject import Interrupted, inject, load_bundle, run_path
 from rinject.lang import load_program
 from rinject.student import weight_hash
-
-
-def run(directory, *, kind="gpt2", compiled=None, report=lambda _: None, extra=None, **changed):
-    return inject(
-        compiled or small_injection.compiled(),
-        small_injection.student(kind),
-        small_injection.reconciliation(),
-        small_injection.task(),
-        TEXTS,
-        small_injection.settings(**changed),
-        directory=directory,
-        report=report,
-        **(extra or {}),
-    )
-
-
-def weights(result):
-    return {**result.bundle.model.state_dict(), **result.bundle.projection.state_dict()}
-
-
-def assert_same(one, other):
-    for name, tensor in weights(one).items():
-        assert torch.equal(tensor, weights(other)[name]), name
-
-
-def stop_after(step):
-    def report(progress):
-        if progress.step == step:
-            raise KeyboardInterrupt
-
-    return report
 
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
@@ -65,12 +33,11 @@ def test_resumed_bit_for_bit(tmp_path, kind, changed):
     whole = run(tmp_path / "whole", **changed)
     with pytest.raises(Interrupted, match="stopped after step 3 of 6") as caught:
         run(tmp_path / "parts", report=stop_after(3), **changed)
-    checkpoint = checkpoint_path(tmp_path / "parts")
-    assert str(checkpoint) in caught.value.hint
+    assert str(run_path(tmp_path / "parts") / "step-000003.safetensors") in caught.value.hint
     assert not (tmp_path / "parts").exists()
     parts = run(tmp_path / "parts", extra={"resume": True}, **changed)
     assert_same(whole, parts)
-    assert not checkpoint.exists()
+    assert not run_path(tmp_path / "parts").exists()
 
 
 def test_learned_in_other_coordinates(tmp_path):
@@ -96,6 +63,25 @@ def test_it_learns(tmp_path):
     assert last.tokens_per_second > 0
     assert last.seconds_left == 0
     assert result.accuracy == last.accuracy
+
+
+def test_an_anchor_keeps_the_student_close(tmp_path):
+    base = small_injection.student().model.state_dict()
+
+    def moved(anchor, **changed):
+        model = run(tmp_path / f"{anchor} {changed}", anchor=anchor, **changed).bundle.model
+        return sum(float((w - base[name]).square().sum()) for name, w in model.state_dict().items())
+
+    assert 0 < moved(200.0) < moved(0.0) / 1.5
+    assert 0 < moved(50.0, optimizer="muon") < moved(0.0, optimizer="muon") / 1.5
+    assert moved(1 / 1e-3) == pytest.approx(0, abs=1e-6)  # every step is taken back
+
+
+def test_as_many_examples_as_fit_into_so_many_tokens(tmp_path):
+    filled = run(tmp_path / "b", task_tokens=100, examples=12)
+    rows = filled.bundle.record.settings.task_rows
+    assert 1 < rows < 100 / 20
+    assert_same(filled, run(tmp_path / "c", task_rows=rows, examples=12))
 
 
 def test_the_given_student_is_not_changed(tmp_path):
@@ -128,13 +114,6 @@ def test_metrics_are_measured_on_the_bundle_and_kept(tmp_path):
     assert load_bundle(tmp_path / "b").record.metrics == {"accuracy": 0.25}
 
 
-def test_checkpoints_on_the_way(tmp_path):
-    with pytest.raises(ZeroDivisionError):
-        run(tmp_path / "b", checkpoint_every=2, log_every=5, report=lambda _: 1 / 0)
-    whole = run(tmp_path / "whole")
-    assert_same(whole, run(tmp_path / "b", log_every=5, extra={"resume": True}))
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [({"map_rate": 0.1}, "--map-rate 0.005, now it is 0.1"), ({"kind": "llama"}, "student")],
@@ -146,35 +125,16 @@ def test_a_checkpoint_of_another_run(tmp_path, changed, message):
         run(tmp_path / "b", extra={"resume": True}, **changed)
 
 
-def test_no_checkpoint_and_a_damaged_one(tmp_path):
-    with pytest.raises(InputError, match="there is no checkpoint"):
-        run(tmp_path / "b", extra={"resume": True})
-    checkpoint_path(tmp_path / "b").write_bytes(b"x" * 100)
-    with pytest.raises(InputError, match=r"the checkpoint .* is damaged"):
-        run(tmp_path / "b", extra={"resume": True})
-
-
 def test_a_checkpoint_of_another_shape(tmp_path):
-    slices = variable_slices(small_injection.compiled().graph)
-    settings, about = small_injection.settings(), {"settings": {}, "program": "", "student": ""}
-
-    def state(chosen):
-        model = small_injection.student().model
-        return State.start(model, Projection(chosen, WIDTH), settings)
-
-    state(slices).save(tmp_path / "c", about)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "b", report=stop_after(2))
+    (path,) = run_path(tmp_path / "b").glob("step-*")
+    with safe_open(path, framework="pt") as file:
+        header, kept = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    kept.popitem()
+    save_file(kept, path, metadata=header)
     with pytest.raises(InputError, match="another student or program"):
-        state(slices[:2]).load(tmp_path / "c", about)
-
-
-def test_ctrl_c_waits_for_the_end_of_the_step():
-    with held_interrupts() as release:
-        release()
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            release()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        run(tmp_path / "b", extra={"resume": True})
 
 
 def looks_ahead():
