@@ -30,11 +30,12 @@ def orthogonalize(matrices: torch.Tensor) -> torch.Tensor:
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     gram = x @ x.mT  # (N, short, short)
     product: torch.Tensor | None = None
-    for _ in range(ITERATIONS):
+    for left in reversed(range(ITERATIONS)):
         factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal(dim1=-2, dim2=-1).add_(a)
         product = factor if product is None else factor @ product
-        gram = factor @ gram @ factor
+        if left:  # after the last one nothing reads it
+            gram = factor @ gram @ factor
     assert product is not None
     x = product @ x
     return x if wide else x.mT
