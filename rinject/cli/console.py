@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,11 @@ from rinject.errors import RinjectError
 from rinject.lang import Diagnostic, Program, SourceError
 from rinject.lang.diagnostics import Sources, render
 
+RANK = os.environ.get("RANK", "0")
+"""This process's number among those that train together, as torchrun gives it."""
+IS_MAIN = RANK == "0"
+"""Whether this process speaks for all."""
+PATIENCE = 5.0  # seconds
 stdout = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
@@ -27,11 +34,20 @@ def print_json(record: Any) -> None:
 
 def note(message: str) -> None:
     """A line beside the result, on stderr."""
-    stderr.print(Text(message, style="dim"), soft_wrap=True)
+    if IS_MAIN:
+        stderr.print(Text(message, style="dim"), soft_wrap=True)
 
 
 def show_error(error: RinjectError) -> None:
-    """The message and the hint; never a traceback. Mistakes in a program come with their places."""
+    """The message and the hint; never a traceback. Mistakes in a program come with their places.
+
+    Of several processes, the main one says what all of them meet, and what starts them then ends
+    the others: they speak only where that does not happen.
+    """
+    if not IS_MAIN:
+        time.sleep(PATIENCE)
+        stderr.print(Text(f"process {RANK}: {error.message}"), soft_wrap=True)
+        return
     if isinstance(error, SourceError):
         show_diagnostics(error.diagnostics, error.sources)
         return
@@ -57,7 +73,8 @@ def show_diagnostics(
 
 def show_warnings(program: Program) -> None:
     """The warnings of a program, on stderr, before work with it begins."""
-    show_diagnostics(program.warnings, program.sources)
+    if IS_MAIN:
+        show_diagnostics(program.warnings, program.sources)
 
 
 def shows_progress(quiet: bool) -> bool:

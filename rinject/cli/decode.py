@@ -11,7 +11,7 @@ from rich.text import Text
 from rinject.cli.blocks import Cell, Column, print_blocks, visible
 from rinject.cli.console import print_json, stdout, waiting
 from rinject.cli.memory import last_bundle
-from rinject.cli.options import BundleOption, Json
+from rinject.cli.options import BundleOption, Json, TrustRemoteCode
 
 if TYPE_CHECKING:
     from rinject.evaluate import Cell as Reading
@@ -32,6 +32,7 @@ def decode(
         typer.Option(min=0, help="The program's layer; 0: embedding.", show_default="the last"),
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Fold nothing away.")] = False,
+    trust_remote_code: TrustRemoteCode = False,
     json: Json = False,
 ) -> None:
     """Answer a prompt, and show every variable at every token, beside the true value if wrong.
@@ -43,7 +44,7 @@ def decode(
 
     path = bundle or last_bundle()
     with waiting(f"loading {path}", quiet=json):
-        loaded = load_bundle(path)
+        loaded = load_bundle(path, trust_remote_code=trust_remote_code)
     table = decode(loaded, text, layer=layer)
     if json:
         print_json(_record(table))

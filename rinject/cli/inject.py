@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rinject.cli.console import print_json, show_warnings, stdout, waiting
+from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
+from rinject.cli.drawing import check_picture
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
-from rinject.cli.options import Json, Model
+from rinject.cli.options import Dtype, Json, Model, Revision, TrustRemoteCode
 from rinject.cli.setting_options import with_setting_options
 from rinject.cli.training_display import training_display
 from rinject.inject.settings import CHOICES, TINY, InjectSettings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rinject.inject import Bundle, Result
     from rinject.student import Student
     from rinject.tasks import Task
+    from rinject.tasks.text import Texts
 
 OUTPUT = Path("bundles")
 
@@ -47,36 +50,67 @@ def inject(
         ),
     ] = None,
     model: Model = "tiny",
+    revision: Revision = None,
+    dtype: Dtype = "float32",
+    trust_remote_code: TrustRemoteCode = False,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:NAME|FILE.jsonl",
+            help="Where inputs come from: a Python class, which is run, or a file of examples.",
+            show_default="as the program says",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The bundle.", show_default="bundles/PROGRAM-METHOD"),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue a run that was stopped with Ctrl-C.")
+        bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
     test_examples: Annotated[
         int, typer.Option(min=1, help="Unseen examples for the figures at the end.")
     ] = 1000,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw losses and fidelity: .png, .pdf or .svg.", metavar="FILE"),
+    ] = None,
     json: Json = False,
     **settings: Any,
 ) -> None:
     """Train a language model to carry a program's variables, and keep it as a bundle."""
+    if plot is not None:
+        check_picture(plot)
     program = load_program(file or last_program())
     show_warnings(program)
-    InjectSettings.for_student(is_embedded=model == "tiny", **settings)  # before anything is loaded
+    chosen = _settings(model, settings)  # before anything is loaded
 
-    from rinject.student import load_student
+    from rinject.student import device_of, load_student
     from rinject.tasks import find_task
 
-    task = find_task(program)
+    device_of(chosen.device)
+    found = find_task(program, task)
     with waiting(f"loading {model}", quiet=json):
-        student = load_student(model)
-    chosen = InjectSettings.for_student(student.is_embedded, **settings)
+        student = load_student(
+            model, revision=revision, dtype=dtype, trust_remote_code=trust_remote_code
+        )
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
-    result = _run(program, student, task, chosen, directory, resume, test_examples, json)
+    result = _run(program, student, found, chosen, directory, resume, test_examples, json)
+    if not IS_MAIN:
+        return
     remember_bundle(directory)
-    _report(result, directory, time.monotonic() - begun, json)
+    if plot is not None:
+        _plot(directory, plot, quiet=json)
+    _report(result, directory, plot, time.monotonic() - begun, json)
+
+
+def _settings(model: str, given: dict[str, Any]) -> InjectSettings:
+    """The settings of a run, its text named so that it is found from everywhere."""
+    from rinject.tasks.text import text_source
+
+    settings = InjectSettings.for_student(is_embedded=model == "tiny", **given)
+    return replace(settings, text=text_source(settings.text))
 
 
 def _run(
@@ -91,32 +125,42 @@ def _run(
 ) -> Result:
     from rinject.compiler import compile_program
     from rinject.inject import inject
-    from rinject.tasks.text import documentation_pages
     from rinject.tokens import reconcile
 
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
         compiled = compile_program(program, causal=program.header.causal)
-    with waiting("reading the text", quiet=quiet):
-        pages = documentation_pages()
-    held_out = [page.text for page in pages if page.held_out]
-    with training_display(f"injecting {program.name}", quiet=quiet) as show:
+    texts = _texts(settings, quiet=quiet)
+    with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(
             compiled,
             student,
             reconciliation,
             task,
-            [page.text for page in pages if not page.held_out],
+            texts.train,
             settings,
             directory=directory,
             report=show,
-            measure=_measure(student, task, held_out, test_examples),
+            measure=_measure(student, task, texts.held_out, test_examples),
             resume=resume,
+            warn=note,
         )
 
 
+def _texts(settings: InjectSettings, *, quiet: bool) -> Texts:
+    from rinject.tasks.text import DOCUMENTATION, read_texts
+
+    with waiting("reading the text", quiet=quiet):
+        texts = read_texts(settings.text, settings.tokens_of_text)
+    if IS_MAIN and settings.text != DOCUMENTATION:
+        size = f"{len(texts.train)} pages, {texts.characters:,} characters"
+        rest = "" if texts.is_whole else "; the rest is not read"
+        note(f"text: {size}, and {len(texts.held_out)} pages held out{rest}")
+    return texts
+
+
 def _measure(
-    student: Student, task: Task, texts: list[str], n: int
+    student: Student, task: Task, texts: Sequence[str], n: int
 ) -> Callable[[Bundle], dict[str, Any]]:
     from rinject.evaluate import evaluate
 
@@ -126,7 +170,15 @@ def _measure(
     return measure
 
 
-def _report(result: Result, directory: Path, seconds: float, json: bool) -> None:
+def _plot(directory: Path, path: Path, *, quiet: bool) -> None:
+    from rinject.inject.curves import save_curves  # imports matplotlib
+    from rinject.inject.run_folder import METRICS_FILE
+
+    with waiting("drawing", quiet=quiet):
+        save_curves(directory / METRICS_FILE, path)
+
+
+def _report(result: Result, directory: Path, plot: Path | None, seconds: float, json: bool) -> None:
     record = result.bundle.record
     if json:
         head = {
@@ -141,3 +193,5 @@ def _report(result: Result, directory: Path, seconds: float, json: bool) -> None
     stdout.print(summary_table(record.metrics))
     where = f"{record.program.name} is in {directory} after {seconds:.0f} s"
     stdout.print(where, markup=False, soft_wrap=True)
+    if plot is not None:
+        note(f"drawn in {plot}")

@@ -56,3 +56,17 @@ Model = Annotated[
         "--model", "-m", help="The student: `tiny`, a folder, or a name on the Hugging Face hub."
     ),
 ]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        help="A branch, tag or commit of the student on the hub.", show_default="the newest"
+    ),
+]
+Dtype = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(help="Type of the student's weights once loaded; `auto`: as in its files."),
+]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option("--trust-remote-code", help="Run the code that comes with the student, if any."),
+]

@@ -14,7 +14,7 @@ from rich.text import Text
 from rinject.cli.blocks import Cell, print_blocks, visible
 from rinject.cli.console import print_json, stdout, waiting
 from rinject.cli.memory import last_program
-from rinject.cli.options import Json, Model
+from rinject.cli.options import Json, Model, Revision, TrustRemoteCode
 from rinject.lang import load_program
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def tokens(
         typer.Option("--program", "-p", help="The program.", show_default="the one compiled last"),
     ] = None,
     model: Model = "tiny",
+    revision: Revision = None,
+    trust_remote_code: TrustRemoteCode = False,
     json: Json = False,
 ) -> None:
     """Show the student's tokens of a text, and the program's symbol for each."""
@@ -47,7 +49,8 @@ def tokens(
 
     header = load_program(program or last_program()).header
     with waiting(f"loading {model}", quiet=json):
-        reconciliation = reconcile(load_student(model).tokenizer, header)
+        student = load_student(model, revision=revision, trust_remote_code=trust_remote_code)
+        reconciliation = reconcile(student.tokenizer, header)
     rows = align(reconciliation, text)
     if json:
         coverage = [asdict(covered) for covered in reconciliation.coverage]

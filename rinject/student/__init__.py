@@ -1,6 +1,7 @@
 """The student: a pre-trained causal language model, loaded and opened up."""
 
-from rinject.student.loading import Student, load_student, weight_hash
+from rinject.student.devices import device_of
+from rinject.student.loading import DTYPES, Student, load_student, weight_hash
 from rinject.student.surgery import (
     blocks,
     capture_streams,
@@ -11,9 +12,11 @@ from rinject.student.surgery import (
 )
 
 __all__ = [
+    "DTYPES",
     "Student",
     "blocks",
     "capture_streams",
+    "device_of",
     "hidden_size",
     "load_student",
     "n_layers",

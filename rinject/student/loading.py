@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from huggingface_hub import get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.utils import HFValidationError, validate_repo_id
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
@@ -25,6 +25,7 @@ from transformers import (
 )
 
 from rinject.errors import InputError, RinjectError
+from rinject.hub import hub_answers
 from rinject.student.quiet import quiet
 
 TINY = "tiny"
@@ -37,39 +38,85 @@ WHERE_FROM = (
 LONGEST_REASON = 200
 
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+"""Types of loaded weights; `auto` is that of the files."""
+
+
 @dataclass(frozen=True)
 class Student:
     """A pre-trained causal language model and its tokenizer."""
 
     name: str
-    """What the user called it: ``tiny``, a folder or a name on the hub."""
+    """``tiny``, a folder's absolute path or a name on the hub."""
     model: PreTrainedModel
     """In evaluation mode, on the CPU."""
     tokenizer: PreTrainedTokenizerFast
     is_embedded: bool
     """Whether it is the model that comes with rinject."""
+    revision: str | None = None
+    """The commit on the hub; None for a folder."""
+    runs_own_code: bool = False
+    """Whether code that came with the model runs in it."""
+
+    @property
+    def dtype(self) -> str:
+        """The type of its weights, a word that `load_student` knows."""
+        return str(self.model.dtype).removeprefix("torch.")
 
 
-def load_student(name_or_path: str | Path, *, dtype: torch.dtype | None = None) -> Student:
-    """The student of that name, its weights as ``dtype`` (default: float32).
+def load_student(
+    name_or_path: str | Path,
+    *,
+    revision: str | None = None,
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+) -> Student:
+    """The student of that name, its weights as `dtype`, one of `DTYPES`.
 
-    Code that comes with a model is never run, and weights are read from safetensors files only.
+    `revision` is a branch, a tag or a commit on the hub. Code that comes with a model runs only
+    where `trust_remote_code` says so, and weights are read from safetensors files only.
 
     Raises:
-        InputError: there is no such model, it is damaged, or it is not a causal LM with a fast
-            tokenizer.
+        InputError: there is no such model, it is damaged, it needs its own code, or it is not a
+            causal LM with a fast tokenizer.
         RinjectError: the embedded student's files are missing.
     """
     name = str(name_or_path)
     source = _tiny_folder() if name == TINY else name
     with quiet():
-        options = _options(name, source)
+        options = _options(name, source, revision) | {"trust_remote_code": trust_remote_code}
         config = _load_config(name, source, options)
         _check_causal(name, config)
         tokenizer = _load_tokenizer(name, source, options)
-        model = _load_model(name, source, options | {"dtype": dtype or torch.float32})
+        model = _load_model(name, source, options | {"dtype": _dtype(dtype)})
     _check_sizes(name, model, tokenizer)
-    return Student(name, model.eval(), tokenizer, is_embedded=name == TINY)
+    is_local = name != TINY and _is_folder(source)
+    return Student(
+        str(Path(name).absolute()) if is_local else name,
+        model.eval(),
+        tokenizer,
+        is_embedded=name == TINY,
+        revision=_commit(source, options),
+        runs_own_code=any(map(_is_own_code, (config, tokenizer, model))),
+    )
+
+
+def _commit(source: str, options: dict[str, Any]) -> str | None:
+    """The commit that was loaded, which is in the hub's cache by now; None for a folder."""
+    if "revision" not in options:
+        return None
+    found = try_to_load_from_cache(source, "config.json", revision=options["revision"])
+    return Path(found).parent.name if isinstance(found, str) else str(options["revision"])
+
+
+def _is_own_code(made: object) -> bool:
+    return type(made).__module__.startswith("transformers_modules.")
+
+
+def _dtype(word: str) -> torch.dtype | str:
+    if word not in DTYPES:
+        raise InputError(f"--dtype {word}: must be {' or '.join(DTYPES)}")
+    return word if word == "auto" else getattr(torch, word)
 
 
 def weight_hash(model: torch.nn.Module) -> str:
@@ -92,31 +139,27 @@ def _tiny_folder() -> str:
     return str(TINY_FOLDER)
 
 
-def _options(name: str, source: str) -> dict[str, Any]:
+def _options(name: str, source: str, revision: str | None) -> dict[str, Any]:
     """What every load from ``source`` shares: a folder, a name on the hub or in its cache."""
     if _is_folder(source):
-        return {"trust_remote_code": False}
+        if revision is not None:
+            raise InputError(
+                f"--revision {revision}: {name!r} is not a name on the hub",
+                hint="only models there have revisions; leave it out",
+            )
+        return {}
     if not _may_be_hub_name(source):
         raise InputError(f"there is no model folder {name!r}", hint=_near(name) + WHERE_FROM)
-    return {"trust_remote_code": False, "local_files_only": not _hub_answers(source)}
+    return {"revision": revision or "main", "local_files_only": not hub_answers(source)}
 
 
 def _is_folder(source: str) -> bool:
     return bool(source) and Path(source).is_dir()
 
 
-def _hub_answers(name: str) -> bool:
-    """One try: left to itself, transformers tries an unreachable hub for half a minute."""
-    try:
-        get_hf_file_metadata(hf_hub_url(name, "config.json"))
-    except HfHubHTTPError:
-        return True
-    except Exception:
-        return False
-    return True
-
-
 def _load_config(name: str, source: str, options: dict[str, Any]) -> PreTrainedConfig:
+    if options.get("local_files_only"):
+        _check_cached(name, options["revision"])
     hint = "the model's config.json is damaged or of an unknown kind"
     if not _is_folder(source):
         hint = _near(name) + WHERE_FROM
@@ -124,11 +167,23 @@ def _load_config(name: str, source: str, options: dict[str, Any]) -> PreTrainedC
         return AutoConfig.from_pretrained(source, **options)
 
 
+def _check_cached(name: str, revision: str) -> None:
+    if not isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
+        at = "" if revision == "main" else f" --revision {revision}"
+        fetch = f"hf download {name}{at} --local-dir FOLDER"
+        raise InputError(
+            f"the model {name!r} is not on this machine, and the Hugging Face hub is out of reach",
+            hint=f"{_near(name)}where there is a network, `{fetch}` fetches it for --model FOLDER;"
+            f" {TINY!r} needs none",
+        )
+
+
 def _may_be_hub_name(source: str) -> bool:
-    parts = source.split("/")
-    return (
-        len(parts) <= 2 and all(part.strip(". ~") for part in parts) and not Path(source).exists()
-    )
+    try:
+        validate_repo_id(source)
+    except HFValidationError:
+        return False
+    return not Path(source).exists()
 
 
 def _near(name: str) -> str:
@@ -143,6 +198,8 @@ def _near(name: str) -> str:
 def _check_causal(name: str, config: PreTrainedConfig) -> None:
     """Encoders such as BERT have a causal class too, but look ahead unless made decoders."""
     kind = type(config)
+    if "AutoModelForCausalLM" in (getattr(config, "auto_map", None) or {}):
+        return  # a class of its own, which says so itself
     looks_ahead = kind in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False)
     if kind not in MODEL_FOR_CAUSAL_LM_MAPPING or looks_ahead:
         raise InputError(
@@ -195,6 +252,11 @@ def _explained(message: str, hint: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise InputError(
+                f"{message}: it comes with code of its own, which does not run unasked",
+                hint="read that code; if you trust it, add --trust-remote-code",
+            ) from error
         raise InputError(f"{message}: {_reason(error)}", hint=hint) from error
 
 

@@ -3,6 +3,10 @@
 Streams are numbered as in the method's paper (arXiv 2505.10719, section 3): stream 0 enters the
 first decoder block, stream i leaves block i. All of them are taken before the final norm; the last
 entry of transformers' own ``output_hidden_states`` is taken after it, which is why hooks are used.
+
+Under gradient checkpointing the backward pass runs blocks again. Hooks must then do what they did
+before, so the contexts here stay open until the backward pass is over: versions of transformers
+differ in whether they run the hooks of a block again with it.
 """
 
 from __future__ import annotations
@@ -64,6 +68,7 @@ def capture_streams(model: PreTrainedModel, layers: Sequence[int]) -> Iterator[d
 
     Raises:
         InputError: the model has no such layer.
+        RinjectError: the model checkpoints its blocks in the reentrant way.
     """
     captured: dict[int, Tensor] = {}
     reached = _reached(model, layers)
@@ -84,6 +89,7 @@ def rewrite_stream(
 
     Raises:
         InputError: the model has no such layer.
+        RinjectError: the model checkpoints its blocks in the reentrant way.
     """
     handle = _attach(_reached(model, [layer]), layer, rewrite, first=False)
     try:
@@ -114,9 +120,14 @@ def residual_streams(
 
 def _keeper(captured: dict[int, Tensor], layer: int) -> StreamHook:
     def keep(stream: Tensor) -> None:
-        captured[layer] = stream
+        if not _in_backward():  # a block that runs again there would keep what it was to recompute
+            captured[layer] = stream
 
     return keep
+
+
+def _in_backward() -> bool:
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
 
 def _reached(model: PreTrainedModel, layers: Sequence[int]) -> nn.ModuleList:
@@ -128,13 +139,20 @@ def _reached(model: PreTrainedModel, layers: Sequence[int]) -> nn.ModuleList:
                 f"the student has no layer {layer}",
                 hint=f"its layers are 0 (the embedding) to {len(reached)}",
             )
-    if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
-        # Blocks would be run again in the backward pass, by then without the hooks.
+    if any(map(_is_reentrant, model.modules())):
+        # Its blocks run without gradients at first, so what is captured there has none.
         raise RinjectError(
-            "the residual stream cannot be reached under gradient checkpointing",
-            hint="switch it off on the student",
+            "the residual stream cannot be reached under reentrant gradient checkpointing",
+            hint="switch it on with use_reentrant=False",
         )
     return reached
+
+
+def _is_reentrant(module: nn.Module) -> bool:
+    if not getattr(module, "gradient_checkpointing", False):
+        return False
+    options = getattr(getattr(module, "_gradient_checkpointing_func", None), "keywords", {})
+    return bool(options.get("use_reentrant", True))
 
 
 def _attach(

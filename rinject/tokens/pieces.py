@@ -84,19 +84,22 @@ def _check_meaning(text: str, symbol: str, meanings: dict[str, str]) -> None:
         )
 
 
-def split_pattern(pieces: Iterable[Piece]) -> str:
-    """An Oniguruma pattern that matches each piece in a text, the longest first."""
+def split_pattern(pieces: Iterable[Piece], space: str = " ") -> str:
+    """An Oniguruma pattern that matches each piece in a text, the longest first.
+
+    `space` is what the text holds in the place of a space.
+    """
     ordered = sorted(pieces, key=lambda piece: (-len(piece.text), piece.text))
-    return "|".join(map(_piece_pattern, ordered))
+    return "|".join(_piece_pattern(piece, space) for piece in ordered)
 
 
-def _piece_pattern(piece: Piece) -> str:
-    escaped = "".join(map(_escaped, piece.text))
+def _piece_pattern(piece: Piece, space: str) -> str:
+    escaped = "".join(map(_escaped, piece.text.replace(" ", space)))
     if not piece.is_word:
         return escaped
     before = f"(?<!{WORD_CHARACTER})" if _is_word_character(piece.text[0]) else ""
     after = f"(?!{WORD_CHARACTER})" if _is_word_character(piece.text[-1]) else ""
-    start = f"(?: |{before})" if piece.takes_space else before
+    start = f"(?:{space}|{before})" if piece.takes_space else before
     return f"{start}{escaped}{after}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from rinject.errors import InputError
-from rinject.tokens.texts import texts_of
+from rinject.tokens.texts import encoded, without_space, written
 
 UNMAPPED = -1
 
@@ -65,8 +65,7 @@ class Reconciliation:
 
     def student_ids(self, text: str) -> list[int]:
         """As :meth:`encode`, but tokens without a symbol pass."""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False, verbose=False)
-        return ids
+        return encoded(self.tokenizer, text)
 
     def symbol_ids(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
         """int64, of the shape of ``ids``: index of each token's symbol in the vocabulary.
@@ -90,7 +89,11 @@ class Reconciliation:
 
     def text_of(self, token_id: int) -> str:
         """The text of one id, with its leading space."""
-        return texts_of(self.tokenizer, [token_id])[token_id]
+        return self.written([token_id])
+
+    def written(self, ids: Sequence[int]) -> str:
+        """What ids write within a text, with a leading space if they have one."""
+        return written(self.tokenizer, [ids])[0]
 
     def to_record(self) -> dict[str, Any]:
         """What a bundle keeps beside the tokenizer's own files, ready for JSON."""
@@ -152,7 +155,10 @@ def _check_split(reconciliation: Reconciliation) -> None:
     texts = {text for covered in coverage for text in covered.texts}
     for text in texts:
         is_word = any(character.isalpha() for character in text)
-        if not is_word and not token_ids.issuperset(reconciliation.student_ids(2 * text)):
+        if is_word:
+            continue
+        ids = without_space(reconciliation.tokenizer, reconciliation.student_ids(2 * text))
+        if not token_ids.issuperset(ids):
             raise _damaged(f"its tokenizer does not split off {text!r}")
 
 

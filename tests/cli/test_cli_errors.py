@@ -60,7 +60,7 @@ def test_a_damaged_bundle(here: Path, injected: Path, name: str) -> None:
 
 def test_an_unknown_model(here: Path) -> None:
     ran = run("inject", "dyck.rasp", "--model", "tinny", where=here)
-    assert_refused(ran, "cannot load the model 'tinny'", "did you mean 'tiny'?")
+    assert_refused(ran, "the model 'tinny' is not on this machine", "did you mean 'tiny'?")
 
 
 def test_no_steps(here: Path) -> None:

@@ -33,9 +33,16 @@ def test_from_a_folder(save_student, kind, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_dtype(save_student):
-    folder = save_student("llama")
-    assert load_student(str(folder), dtype=torch.bfloat16).model.dtype == torch.bfloat16
+@pytest.mark.parametrize("word", ["bfloat16", "float16"])
+def test_dtype(save_student, word):
+    student = load_student(str(save_student("llama")), dtype=word)
+    assert student.model.dtype == getattr(torch, word)
+    assert student.dtype == word
+
+
+def test_dtype_that_is_none(save_student):
+    with pytest.raises(InputError, match="--dtype float64: must be auto or float32 or"):
+        load_student(save_student("llama"), dtype="float64")
 
 
 def test_half_precision_files_become_float32(save_student):
@@ -44,6 +51,20 @@ def test_half_precision_files_become_float32(save_student):
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     change_config(folder, dtype="float16")
     assert load_student(folder).model.dtype == torch.float32
+    assert load_student(folder, dtype="auto").dtype == "float16"
+
+
+def test_folders_are_named_from_the_root(save_student, monkeypatch):
+    folder = save_student("gpt2")
+    monkeypatch.chdir(folder.parent)
+    assert load_student(folder.name).name == str(folder)
+
+
+@pytest.mark.parametrize("name", ["tiny", "a folder"])
+def test_only_the_hub_has_revisions(save_student, name):
+    named = name if name == "tiny" else save_student("gpt2")
+    with pytest.raises(InputError, match=r"--revision v1: .* is not a name on the hub"):
+        load_student(named, revision="v1")
 
 
 def test_noise_settings_come_back(save_student):
@@ -205,10 +226,82 @@ def test_hub_names_without_network(name, network):
         capture_output=True, text=True, check=True, env=os.environ | network,
     )  # fmt: skip
     message, hint = done.stdout.splitlines()
-    assert message.startswith(f"cannot load the model '{name}': We couldn't connect")
-    assert "needs network" in hint
+    out_of_reach = "is not on this machine, and the Hugging Face hub is out of reach"
+    assert message == f"the model '{name}' {out_of_reach}"
+    assert f"`hf download {name} --local-dir FOLDER`" in hint
     assert hint.startswith("did you mean 'tiny'?") == (name == "tinny")
     assert done.stderr == ""
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LOAD = """
+import sys
+from rinject.errors import InputError
+from rinject.student import load_student
+try: student = load_student("somebody/small", revision=sys.argv[1] if sys.argv[1:] else None)
+except InputError as error: print(error.message)
+else: print(student.name, student.revision)
+"""
+
+
+def test_a_hub_name_from_the_cache(save_student, tmp_path):
+    """Laid out as the hub's library lays it out; the commit is what a bundle remembers."""
+    cached = tmp_path / "cache" / "models--somebody--small"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text(COMMIT)
+    (cached / "snapshots").mkdir()
+    save_student("gpt2").rename(cached / "snapshots" / COMMIT)
+
+    def load(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", LOAD, *arguments],
+            capture_output=True, text=True, check=True,
+            env=os.environ | UNREACHABLE | {"HF_HUB_CACHE": str(tmp_path / "cache")},
+        )  # fmt: skip
+        assert done.stderr == ""
+        return done.stdout.strip()
+
+    assert load() == load(COMMIT) == f"somebody/small {COMMIT}"
+    assert load("v2").startswith("the model 'somebody/small' is not on this machine")
+
+
+OWN_CODE = """
+from transformers import GPT2Config, GPT2LMHeadModel
+
+class OwnConfig(GPT2Config):
+    model_type = "own"
+
+class OwnModel(GPT2LMHeadModel):
+    config_class = OwnConfig
+"""
+LOAD_OWN = """
+import sys
+from rinject.errors import InputError
+from rinject.student import load_student, n_layers
+trusted = sys.argv[2:] == ["trusted"]
+try: student = load_student(sys.argv[1], trust_remote_code=trusted)
+except InputError as error: print(error.message); print(error.hint)
+else: print(type(student.model).__name__, n_layers(student.model), student.runs_own_code)
+"""
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_that_comes_with_a_model(save_student, tmp_path, trusted):
+    folder = save_student("gpt2")
+    (folder / "own.py").write_text(OWN_CODE)
+    classes = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}
+    change_config(folder, model_type="own", architectures=["OwnModel"], auto_map=classes)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_OWN, folder, *(["trusted"] if trusted else [])],
+        capture_output=True, text=True, check=True,
+        env=os.environ | {"HF_MODULES_CACHE": str(tmp_path / "modules")},
+    )  # fmt: skip
+    if trusted:
+        assert done.stdout == "OwnModel 3 True\n"
+        return
+    message, hint = done.stdout.splitlines()
+    assert "comes with code of its own, which does not run unasked" in message
+    assert hint == "read that code; if you trust it, add --trust-remote-code"
 
 
 def test_tiny_without_its_files(tmp_path, monkeypatch):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from student_samples import CONFIGS, LAYERS, WIDTH
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM
 
 from rinject.errors import InputError, RinjectError
@@ -191,13 +194,83 @@ def test_rewriting_while_generating(model):
     assert torch.equal(plain, same)
 
 
-def test_gradient_checkpointing_is_refused(model):
-    model.activation_checkpointing_enable()
+@torch.no_grad()
+def test_rows_filled_up_on_the_right_need_no_mask(model):
+    """Nor need positions be told, whatever a model counts them from."""
+    filled = residual_streams(model, torch.tensor([[5, 9, 2, 7, 4, 4], [8, 1, 3, 3, 6, 2]]))
+    alone = residual_streams(model, IDS)
+    for layer in ALL_LAYERS:
+        torch.testing.assert_close(filled[layer][:, :4], alone[layer])
+
+
+def gradients_of_a_step(model):
+    """Those of a loss that needs captured streams and the logits after a rewritten one."""
+    model.zero_grad()
+    with capture_streams(model, ALL_LAYERS) as streams, rewrite_stream(model, 2, tame):
+        logits = model(IDS, use_cache=False).logits
+        seen = dict(streams)
+        (sum(stream.square().mean() for stream in streams.values()) + logits.sum()).backward()
+    assert all(streams[layer] is seen[layer] for layer in ALL_LAYERS)
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def tame(stream):
+    return torch.tanh(stream) - stream.mean(-1, keepdim=True)
+
+
+def without_dropout(model):
+    """The model as in training, which is when blocks are checkpointed, but without chance."""
+    for module in model.train().modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("dropout", "attention_dropout", "layerdrop"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+    return model
+
+
+def assert_same_gradients(found, expected):
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, msg=lambda text, name=name: name + text)
+
+
+def test_checkpointed_blocks_get_the_same_gradients(model):
+    expected = gradients_of_a_step(without_dropout(model))
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    runs = []
+    inside = next(module for module in blocks(model)[1].modules() if not [*module.children()])
+    handle = inside.register_forward_hook(lambda *_: runs.append(None))
+    assert_same_gradients(gradients_of_a_step(model), expected)
+    handle.remove()
+    assert len(runs) == 2
+
+
+def test_blocks_checkpointed_with_their_hooks_get_the_same_gradients(model):
+    """As models with code of their own and older versions of transformers do it."""
+    expected = gradients_of_a_step(without_dropout(model))
+    for block in blocks(model):
+        block.__class__ = checkpointed_with_hooks(type(block))
+    assert_same_gradients(gradients_of_a_step(model), expected)
+
+
+@cache
+def checkpointed_with_hooks(kind):
+    class Checkpointed(kind):
+        def __call__(self, *args, **kwargs):
+            return checkpoint(super().__call__, *args, **kwargs, use_reentrant=False)
+
+    return Checkpointed
+
+
+def test_reentrant_checkpointing_is_refused(model):
+    model.activation_checkpointing_enable({"use_reentrant": True})
     with (
-        pytest.raises(RinjectError, match="gradient checkpointing"),
+        pytest.raises(RinjectError, match="reentrant gradient checkpointing") as caught,
         rewrite_stream(model, 1, torch.zeros_like),
     ):
         raise AssertionError
+    assert "use_reentrant=False" in caught.value.hint
 
 
 def test_a_model_without_blocks(model):

@@ -1,42 +1,25 @@
 """English text that every machine has: the documentation inside the installed Python.
 
-Injection needs ordinary text twice: to keep the student close to its former self (L_KL) and to
-measure perplexity. No data set can be downloaded everywhere, but every Python brings prose with
-it: the language reference of ``pydoc`` and the docstrings of the standard library. Pages are split
-by a hash of their name, so that what is held out here was held out from the training of the
-embedded student too.
+No data set can be downloaded everywhere, but every Python brings prose with it: the language
+reference of ``pydoc`` and the docstrings of the standard library. Pages are split by a hash of
+their name, so that what is held out here was held out from the training of the embedded student
+too.
 """
 
 from __future__ import annotations
 
 import ast
-import hashlib
 import inspect
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from rinject.errors import InputError
+from rinject.tasks.text.pages import Page
 
-HELD_OUT_SHARE = 16  # one page in sixteen
 SHORTEST_PAGE = 400  # characters
 SKIPPED_PACKAGES = frozenset({"site-packages", "test", "tests", "idlelib", "lib2to3", "pydoc_data"})
-
-
-@dataclass(frozen=True)
-class Page:
-    """A named piece of text."""
-
-    name: str
-    text: str
-
-    @property
-    def held_out(self) -> bool:
-        """Whether the page is kept away from every training (a stable function of its name)."""
-        digest = hashlib.sha256(self.name.encode()).digest()
-        return digest[0] % HELD_OUT_SHARE == 0
 
 
 @cache
