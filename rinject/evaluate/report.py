@@ -60,7 +60,8 @@ def evaluate(
     """
     drawn = up_to(task, "test", n, seed)
     ids = text_ids(texts, bundle.reconciliation)
-    read = fidelity(bundle, example_rows(drawn, bundle.reconciliation))
+    spelled = bundle.program.header.spelled
+    read = fidelity(bundle, example_rows(drawn, bundle.reconciliation, spelled=spelled))
     text = perplexity_of_ids(bundle.model, ids)
     return EvalReport(
         accuracy=accuracy(bundle.model, bundle.reconciliation, drawn).accuracy,

@@ -1,0 +1,120 @@
+"""`rinject ood`, and the tasks that a bundle remembers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import INJECT, PROGRAM, run
+
+from rinject.cli.console import stdout
+
+KEYS = {"task", "suite", "method", "supported", "n", "skipped", "accuracy", "ci", "fidelity"}
+LISTED = PROGRAM.replace("longest    40;", 'longest    40; examples "mine.jsonl";')
+OWN = """
+from rinject.tasks import Sampler, Suite
+
+def truth(text):
+    return text.count("(") < 3
+
+class Mine(Sampler):
+    kinds = ("any",)
+    suites = (Suite("opened", "many of a kind", lambda rng: iter(["((", "(((("]), truth),)
+
+    def __init__(self, header):
+        self.header = header
+
+    def draw(self, kind, rng):
+        return "".join(rng.choices("()[]{}", k=rng.randint(3, 9)))
+
+    def output(self, text):
+        return truth(text)
+"""
+
+
+def test_all_suites_as_json(injected: Path) -> None:
+    ran = run("ood", "--n", "12", "--json", where=injected)
+    assert ran.code == 0, ran.err
+    suites = [record["suite"] for record in ran.json]
+    assert suites == ["almost balanced", "almost balanced, long", "3x length", "extra family"]
+    for record in ran.json:
+        assert set(record) >= KEYS
+        assert record["task"] == "shuffle_dyck"
+        assert record["n"] + record["skipped"] == 12
+        assert 0 <= record["supported"] <= 1
+        low, high = record["ci"]
+        assert low <= record["accuracy"] <= high
+
+
+def test_two_bundles_side_by_side(injected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdout, "width", 120)
+    (bundle,) = (injected / "bundles").iterdir()
+    command = ("ood", "--bundle", bundle, "--baseline", bundle, "--n", "8")
+    ran = run(*command, "--suite", "3x length", where=injected)
+    assert ran.code == 0, ran.err
+    assert ran.out.count("tracr-injection") == 2
+    row = next(line for line in ran.out.splitlines() if "3x length" in line)
+    assert row.count("%") == 3
+    assert "3x length: strings of 5 to 90 brackets, half of them correct (n = 8)" in ran.err
+    assert "almost balanced" not in ran.out + ran.err
+    both = run(*command, "--json", where=injected).json
+    assert len(both) == 8
+
+
+def test_a_suite_that_does_not_exist(injected: Path) -> None:
+    ran = run("ood", "--suite", "3x lenght", where=injected)
+    assert ran.code == 2
+    assert "did you mean `3x length`" in ran.err
+
+
+def test_a_program_without_suites_and_another_program(
+    here: Path, student: Path, injected: Path
+) -> None:
+    (here / "mine.rasp").write_text(PROGRAM.replace("program shuffle_dyck", "program mine"))
+    ran = run("inject", "mine.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    ran = run("ood", where=here)
+    assert ran.code == 2
+    assert "there are no out-of-distribution suites for `mine`" in ran.err
+    (other,) = (injected / "bundles").iterdir()
+    ran = run("ood", "--bundle", other, "--baseline", "made", where=here)
+    assert ran.code == 2
+    assert "hold different programs, `shuffle_dyck` and `mine`" in ran.err
+
+
+def test_listed_examples_are_kept_in_the_bundle(here: Path, student: Path) -> None:
+    (here / "dyck.rasp").write_text(LISTED)
+    inputs = ["()", "(((", "[]", "{}", "((", "(()(", "[[", "}{", "((((", "])"]
+    splits = ["train"] * 4 + ["validation"] * 2 + ["test"] * 4
+    (here / "mine.jsonl").write_text(
+        "".join(
+            f'{{"input": "{text}", "split": "{split}"}}\n'
+            for text, split in zip(inputs, splits, strict=True)
+        )
+    )
+    ran = run("inject", "dyck.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    (here / "mine.jsonl").unlink()
+    ran = run("eval", "--json", where=here)
+    assert ran.code == 0, ran.err
+    assert ran.json["n"] == 4
+
+
+def test_a_task_of_ones_own_is_kept_but_not_run_unasked(here: Path, student: Path) -> None:
+    (here / "mine.py").write_text(OWN)
+    task = ("--task", "mine.py:Mine")
+    ran = run("inject", "dyck.rasp", "-m", student, "-o", "made", *task, *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    for command in (("eval", "--n", "6"), ("ood",)):
+        assert run(*command, "--json", where=here).code == 0
+    (here / "mine.py").rename(here / "other.py")
+    for command in (("eval", "--n", "6"), ("ood",)):
+        ran = run(*command, where=here)
+        assert ran.code == 2
+        assert "made with mine.py:Mine, which is not here as it was" in ran.err
+        assert run(*command, "--task", "other.py:Mine", where=here).code == 0
+    ran = run("ood", "--trust-task", "--json", where=here)
+    assert [(record["suite"], record["n"]) for record in ran.json] == [("opened", 2)]
+    assert ran.json[0]["supported"] == 1
+    shutil.rmtree(here / "made")
