@@ -12,9 +12,10 @@ import typer
 
 from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture
+from rinject.cli.like import Like, Wanted
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
-from rinject.cli.options import Dtype, Json, Model, Revision, TrustRemoteCode
+from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
 from rinject.cli.setting_options import with_setting_options
 from rinject.cli.training_display import training_display
 from rinject.inject.settings import CHOICES, TINY, InjectSettings
@@ -49,9 +50,11 @@ def inject(
             help="The program.", metavar="FILE", show_default="the one compiled last here"
         ),
     ] = None,
-    model: Model = "tiny",
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help=STUDENT, show_default="tiny")
+    ] = None,
     revision: Revision = None,
-    dtype: Dtype = "float32",
+    dtype: Annotated[Type | None, typer.Option(help=TYPE, show_default="float32")] = None,
     trust_remote_code: TrustRemoteCode = False,
     task: Annotated[
         str | None,
@@ -65,6 +68,7 @@ def inject(
         Path | None,
         typer.Option("--output", "-o", help="The bundle.", show_default="bundles/PROGRAM-METHOD"),
     ] = None,
+    like: Like = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
@@ -81,18 +85,22 @@ def inject(
     """Train a language model to carry a program's variables, and keep it as a bundle."""
     if plot is not None:
         check_picture(plot)
-    program = load_program(file or last_program())
+    wanted = Wanted.as_in(like)
+    program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
-    chosen = _settings(model, settings)  # before anything is loaded
+    base = wanted.model(model, revision, dtype)
+    chosen = _with_text_found(wanted.settings(base, settings))  # before anything is loaded
 
     from rinject.student import device_of, load_student
-    from rinject.tasks import find_task
 
     device_of(chosen.device)
-    found = find_task(program, task)
-    with waiting(f"loading {model}", quiet=json):
+    found = wanted.task(program, task)
+    with waiting(f"loading {base.name}", quiet=json):
         student = load_student(
-            model, revision=revision, dtype=dtype, trust_remote_code=trust_remote_code
+            base.name,
+            revision=base.revision,
+            dtype=base.dtype,
+            trust_remote_code=trust_remote_code,
         )
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
@@ -105,11 +113,10 @@ def inject(
     _report(result, directory, plot, time.monotonic() - begun, json)
 
 
-def _settings(model: str, given: dict[str, Any]) -> InjectSettings:
-    """The settings of a run, its text named so that it is found from everywhere."""
+def _with_text_found(settings: InjectSettings) -> InjectSettings:
+    """The settings with their text named so that it is found from everywhere."""
     from rinject.tasks.text import text_source
 
-    settings = InjectSettings.for_student(is_embedded=model == "tiny", **given)
     return replace(settings, text=text_source(settings.text))
 
 

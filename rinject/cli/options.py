@@ -50,22 +50,16 @@ Objective = Annotated[
         help="What is to be small: the number of layers, the residual width, or their product."
     ),
 ]
-Model = Annotated[
-    str,
-    typer.Option(
-        "--model", "-m", help="The student: `tiny`, a folder, or a name on the Hugging Face hub."
-    ),
-]
+STUDENT = "The student: `tiny`, a folder, or a name on the Hugging Face hub."
+Model = Annotated[str, typer.Option("--model", "-m", help=STUDENT)]
 Revision = Annotated[
     str | None,
     typer.Option(
         help="A branch, tag or commit of the student on the hub.", show_default="the newest"
     ),
 ]
-Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="Type of the student's weights once loaded; `auto`: as in its files."),
-]
+Type = Literal["auto", "float32", "bfloat16", "float16"]
+TYPE = "Type of the student's weights once loaded; `auto`: as in its files."
 TrustRemoteCode = Annotated[
     bool,
     typer.Option("--trust-remote-code", help="Run the code that comes with the student, if any."),

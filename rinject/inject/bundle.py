@@ -125,8 +125,7 @@ def load_bundle(path: str | Path, *, trust_remote_code: bool = False) -> Bundle:
     with code of its own, which runs only where `trust_remote_code` says so.
     """
     path = Path(path)
-    if not (path / OWN_FILE).is_file():
-        raise InputError(f"there is no bundle at {path}", hint="make one: rinject inject")
+    _check_bundle(path)
     record, arrays = _read_own(path / OWN_FILE)
     _check_files(path, record.files)
     if record.base.runs_own_code and not trust_remote_code:
@@ -148,6 +147,21 @@ def load_bundle(path: str | Path, *, trust_remote_code: bool = False) -> Bundle:
             record=record,
             path=path,
         )
+
+
+def read_record(path: str | Path) -> BundleRecord:
+    """What a bundle says about itself, without its student.
+
+    Raises InputError: there is none, it is damaged, or a newer rinject wrote it.
+    """
+    path = Path(path)
+    _check_bundle(path)
+    return _read_own(path / OWN_FILE)[0]
+
+
+def _check_bundle(path: Path) -> None:
+    if not (path / OWN_FILE).is_file():
+        raise InputError(f"there is no bundle at {path}", hint="make one: rinject inject")
 
 
 def _read_own(path: Path) -> tuple[BundleRecord, dict[str, np.ndarray]]:

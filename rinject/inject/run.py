@@ -137,7 +137,7 @@ def inject(
         settings = settings.with_task_rows(int(rows.lengths.max()), processes.count)
         injection = replace(injection, settings=settings)
         trainer = _trainer(injection, processes, rows, task, texts)
-        run = _run_record(injection)
+        run = _run_record(injection, task)
         state = _state(injection, trainer, layers)
         if resume:
             folder.resume(state, run, warn)
@@ -315,10 +315,12 @@ def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) 
     return torch.cat(found)
 
 
-def _run_record(injection: Injection) -> dict[str, Any]:
+def _run_record(injection: Injection, task: Task) -> dict[str, Any]:
+    source = task_source(task)
     return {
         "settings": injection.settings.run_record(),
         "program": injection.program.sha256,
+        "task": None if source is None else source.sha256,
         "student": weight_hash(injection.student.model),
     }
 

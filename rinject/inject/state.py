@@ -222,8 +222,8 @@ def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
                 f"the checkpoint was made with {flag(name)} {before}, now it is {now}",
                 hint="resume with the same settings",
             )
-    for name, thing in (("program", "program"), ("student", "student")):
-        if saved.get(name) != own[name]:
+    for name in ("program", "student", "task"):
+        if saved.get(name) != own.get(name):
             raise InputError(
-                f"the checkpoint belongs to another {thing}", hint="choose another --output"
+                f"the checkpoint belongs to another {name}", hint="choose another --output"
             )

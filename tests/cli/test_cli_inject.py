@@ -112,3 +112,23 @@ def test_a_random_gpt2_with_its_real_tokenizer(tmp_path: Path, sizes: dict[str, 
     decoded = run("decode", "([)]", "--json", where=tmp_path)
     assert decoded.code == 0, decoded.err
     assert "".join(decoded.json["tokens"]) == decoded.json["prompt"]
+
+
+def test_a_bundle_is_made_again_from_what_it_says(here: Path, student: Path) -> None:
+    made = run("inject", "dyck.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    assert made.code == 0, made.err
+    (here / "dyck.rasp").unlink()
+    again = run("inject", "--like", "made", "-o", "again", "--json", where=here)
+    assert again.code == 0, again.err
+    weights = [(here / name / "model.safetensors").read_bytes() for name in ("made", "again")]
+    assert weights[0] == weights[1]
+    other = run("inject", "--like", "made", "--seed", "7", "-o", "other", "--json", where=here)
+    assert other.code == 0, other.err
+    assert load_bundle(here / "other").record.settings.seed == 7
+    assert load_bundle(here / "other").record.base == load_bundle(here / "made").record.base
+
+
+def test_nothing_to_be_like(here: Path, student: Path) -> None:
+    ran = run("inject", "--like", "nowhere", where=here)
+    assert ran.code == 2
+    assert "there is no bundle at nowhere" in ran.err

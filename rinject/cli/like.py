@@ -1,0 +1,82 @@
+"""What an injection takes over from a bundle: program, inputs, student and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rinject.inject.settings import InjectSettings
+from rinject.lang import Program, load_program
+
+if TYPE_CHECKING:
+    from rinject.inject.record import BundleRecord
+    from rinject.tasks import Task
+
+TINY = "tiny"
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BUNDLE",
+        help="Do as was done for this bundle, in all that is not given here.",
+        show_default="none",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Model:
+    """How a student is named and loaded."""
+
+    name: str
+    revision: str | None
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be injected, as far as the command line says; the rest is as in a bundle."""
+
+    like: BundleRecord | None
+
+    @classmethod
+    def as_in(cls, bundle: Path | None) -> Wanted:
+        """Raises InputError where there is no bundle, or a damaged one."""
+        from rinject.inject.bundle import read_record
+
+        return cls(None if bundle is None else read_record(bundle))
+
+    def program(self, file: Path | None) -> Program | None:
+        """The program of a file, or the bundle's; None where neither is given."""
+        if file is not None:
+            return load_program(file)
+        if self.like is None:
+            return None
+        kept = self.like.program
+        return load_program(text=kept.source, loaded=kept.loaded)
+
+    def model(self, name: str | None, revision: str | None, dtype: str | None) -> Model:
+        """The student of that name, or the bundle's base."""
+        if name is None and self.like is not None:
+            base = self.like.base
+            return Model(base.name, revision or base.revision, dtype or base.dtype)
+        return Model(name or TINY, revision, dtype or "float32")
+
+    def settings(self, model: Model, given: Mapping[str, Any]) -> InjectSettings:
+        """The settings that are given, the others the bundle's or the student's defaults."""
+        if self.like is None:
+            return InjectSettings.for_student(is_embedded=model.name == TINY, **given)
+        changed = {name: value for name, value in given.items() if value is not None}
+        return InjectSettings.from_record(self.like.settings.to_record() | changed)
+
+    def task(self, program: Program, named: str | None) -> Task:
+        """Where inputs come from. Python that a bundle keeps is run as it lies here only."""
+        from rinject.cli.bundle_task import find_recorded_task
+        from rinject.tasks import find_task
+
+        if named is not None or self.like is None:
+            return find_task(program, named)
+        return find_recorded_task(program, self.like.task, trusted=False)
