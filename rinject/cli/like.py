@@ -69,8 +69,7 @@ class Wanted:
         """The settings that are given, the others the bundle's or the student's defaults."""
         if self.like is None:
             return InjectSettings.for_student(is_embedded=model.name == TINY, **given)
-        changed = {name: value for name, value in given.items() if value is not None}
-        return InjectSettings.from_record(self.like.settings.to_record() | changed)
+        return self.like.settings.changed(given)
 
     def task(self, program: Program, named: str | None) -> Task:
         """Where inputs come from. Python that a bundle keeps is run as it lies here only."""

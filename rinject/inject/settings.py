@@ -171,8 +171,17 @@ class InjectSettings:
 
         Raises InputError for unknown names and unusable values.
         """
+        return cls(**(TINY if is_embedded else {})).changed(overrides)
+
+    def changed(self, overrides: Mapping[str, Any]) -> InjectSettings:
+        """These settings but for the given ones; None stands for no change.
+
+        Where --task-rows is given, --task-tokens no longer decides. Raises InputError for unknown
+        names and unusable values.
+        """
         given = {name: value for name, value in overrides.items() if value is not None}
-        return cls.from_record((TINY if is_embedded else {}) | given)
+        rows = {"task_tokens": 0} if "task_rows" in given else {}
+        return self.from_record(self.to_record() | rows | given)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> InjectSettings:
