@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rinject.cli.bundle_task import TrustTask
 from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture
 from rinject.cli.like import Like, Wanted
@@ -69,6 +70,7 @@ def inject(
         typer.Option("--output", "-o", help="The bundle.", show_default="bundles/PROGRAM-METHOD"),
     ] = None,
     like: Like = None,
+    trust_task: TrustTask = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
@@ -94,7 +96,7 @@ def inject(
     from rinject.student import device_of, load_student
 
     device_of(chosen.device)
-    found = wanted.task(program, task)
+    found = wanted.task(program, task, trust_task)
     with waiting(f"loading {base.name}", quiet=json):
         student = load_student(
             base.name,
@@ -132,8 +134,10 @@ def _run(
 ) -> Result:
     from rinject.compiler import compile_program
     from rinject.inject import inject
+    from rinject.tasks import up_to
     from rinject.tokens import reconcile
 
+    up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
         compiled = compile_program(program, causal=program.header.causal)

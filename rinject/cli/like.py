@@ -71,11 +71,11 @@ class Wanted:
             return InjectSettings.for_student(is_embedded=model.name == TINY, **given)
         return self.like.settings.changed(given)
 
-    def task(self, program: Program, named: str | None) -> Task:
-        """Where inputs come from. Python that a bundle keeps is run as it lies here only."""
+    def task(self, program: Program, named: str | None, trusted: bool) -> Task:
+        """Where inputs come from. Python that a bundle keeps is run where it is trusted only."""
         from rinject.cli.bundle_task import find_recorded_task
         from rinject.tasks import find_task
 
         if named is not None or self.like is None:
             return find_task(program, named)
-        return find_recorded_task(program, self.like.task, trusted=False)
+        return find_recorded_task(program, self.like.task, trusted)

@@ -59,7 +59,10 @@ def field_docs(settings: type) -> dict[str, str]:
 
 
 def _option(name: str, kind: Any, doc: str, default: str) -> inspect.Parameter:
-    option = typer.Option("--" + name.replace("_", "-"), help=doc, show_default=default)
+    flag = "--" + name.replace("_", "-")
+    if kind is bool:
+        flag += f"/--no-{flag[2:]}"
+    option = typer.Option(flag, help=doc, show_default=default)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

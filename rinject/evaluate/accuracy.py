@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
 from rinject.inject.answering import right_answers
-from rinject.inject.rows import example_rows
-from rinject.tasks import Example
-from rinject.tokens import Reconciliation
+from rinject.inject.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -29,11 +26,9 @@ class AccuracyReport:
         return len(self.right)
 
 
-def accuracy(
-    model: PreTrainedModel, reconciliation: Reconciliation, examples: Sequence[Example]
-) -> AccuracyReport:
-    """The accuracy of a student on examples. Raises InputError when there is none."""
-    if not examples:
+def accuracy(model: PreTrainedModel, rows: Rows) -> AccuracyReport:
+    """The accuracy of a student on the rows of examples. Raises InputError when there is none."""
+    if not len(rows):
         raise InputError("there is no example to measure accuracy on")
-    right = right_answers(model, example_rows(examples, reconciliation))
+    right = right_answers(model, rows)
     return AccuracyReport(float(right.mean()), tuple(right.tolist()))

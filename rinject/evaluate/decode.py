@@ -169,8 +169,11 @@ def _spelled(bundle: Bundle, symbols: Sequence[str]) -> str | None:
 
 
 def _answer(bundle: Bundle, rows: Rows, true_answer: str | None) -> str:
-    """The student's answer; a spelled one is as long as the true one, since nothing ends it."""
-    header = bundle.program.header
+    """The student's answer. Where none was taught to end, a spelled one is as long as the true one,
+    and others are those that the program knows."""
+    header, end = bundle.program.header, bundle.reconciliation.end
+    if bundle.record.settings.end_answers and end is not None:
+        return _generate(bundle, rows.ids[0].tolist(), MOST_ANSWER_TOKENS, end)
     known = [rule.text for rule in header.answers if rule.text]
     likely = [true_answer] if header.spelled and true_answer else known
     most = max((len(bundle.reconciliation.student_ids(text)) for text in likely), default=1)
@@ -182,10 +185,13 @@ def _answer(bundle: Bundle, rows: Rows, true_answer: str | None) -> str:
 
 
 @torch.no_grad()
-def _generate(bundle: Bundle, ids: list[int], count: int) -> str:
-    """The text of the likeliest next tokens, one by one."""
+def _generate(bundle: Bundle, ids: list[int], count: int, end: int | None = None) -> str:
+    """The text of the likeliest next tokens, one by one, up to the end or so many."""
     device, start = bundle.model.device, len(ids)
     for _ in range(count):
         logits = bundle.model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits
-        ids = [*ids, int(logits[0, -1].argmax())]
+        likeliest = int(logits[0, -1].argmax())
+        if likeliest == end:
+            break
+        ids = [*ids, likeliest]
     return bundle.reconciliation.written(ids[start:])

@@ -13,7 +13,7 @@ from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.perplexity import perplexity_of_ids
 from rinject.inject.batches import text_ids
 from rinject.inject.bundle import Bundle
-from rinject.inject.rows import example_rows
+from rinject.inject.positions import check_positions
 from rinject.tasks import Task, up_to
 
 
@@ -60,12 +60,13 @@ def evaluate(
     """
     drawn = up_to(task, "test", n, seed)
     ids = text_ids(texts, bundle.reconciliation)
-    spelled = bundle.program.header.spelled
-    read = fidelity(bundle, example_rows(drawn, bundle.reconciliation, spelled=spelled))
+    rows = bundle.rows(drawn)
+    check_positions(bundle.model, rows)
+    read = fidelity(bundle, rows)
     text = perplexity_of_ids(bundle.model, ids)
     return EvalReport(
-        accuracy=accuracy(bundle.model, bundle.reconciliation, drawn).accuracy,
-        base_accuracy=accuracy(base, bundle.reconciliation, drawn).accuracy,
+        accuracy=accuracy(bundle.model, rows).accuracy,
+        base_accuracy=accuracy(base, rows).accuracy,
         perplexity=text.perplexity,
         base_perplexity=perplexity_of_ids(base, ids).perplexity,
         fidelity=read.mean,

@@ -13,7 +13,8 @@ from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.intervals import wilson
 from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
-from rinject.inject.rows import Rows, example_rows
+from rinject.inject.positions import most_positions
+from rinject.inject.rows import Rows
 from rinject.tasks import Example, answer_text
 from rinject.tasks.oracle import ROWS, Oracle
 from rinject.tasks.suites import Suite
@@ -74,8 +75,8 @@ def measure_suites(
 def _measure(
     bundle: Bundle, oracle: Oracle, suite: Suite, examples: Sequence[Example]
 ) -> SuiteReport:
-    rows = example_rows(examples, bundle.reconciliation, spelled=oracle.program.header.spelled)
-    fitting = rows.take(rows.lengths <= _positions(bundle))
+    rows = bundle.rows(examples)
+    fitting = rows.take(rows.lengths <= (most_positions(bundle.model) or np.inf))
     read = fitting.take(fitting.read_lengths <= bundle.graph.max_seq_len)
     right = right_answers(bundle.model, fitting)
     asked = len(fitting)
@@ -91,12 +92,6 @@ def _measure(
         fidelity=fidelity(bundle, read).mean if len(read) else None,
         read=len(read),
     )
-
-
-def _positions(bundle: Bundle) -> float:
-    """The most tokens of prompt and answer that the student takes."""
-    config = bundle.model.config.get_text_config(decoder=True)
-    return getattr(config, "max_position_embeddings", None) or float("inf")
 
 
 # --- what the program itself answers --------------------------------------------------------------

@@ -202,7 +202,6 @@ class Batches:
 
 def text_ids(texts: Sequence[str], reconciliation: Reconciliation) -> np.ndarray:
     """All texts as one row of student ids [K], an end-of-text token after each."""
-    end = reconciliation.tokenizer.eos_token_id
-    tail = [] if end is None else [end]
+    tail = [] if reconciliation.end is None else [reconciliation.end]
     pages = ([*ids, *tail] for ids in encode_all(reconciliation, list(texts)))
     return np.fromiter(chain.from_iterable(pages), dtype=np.int64)

@@ -26,10 +26,12 @@ from rinject.errors import InputError
 from rinject.graph import Graph
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.record import BundleRecord, variable_records
+from rinject.inject.rows import Rows, example_rows
 from rinject.lang import Program, load_program
 from rinject.placing import placed
 from rinject.student import hidden_size, load_student
 from rinject.student.quiet import quiet
+from rinject.tasks.task import Example
 from rinject.tokens import Reconciliation
 
 OWN_FILE = "rinject.safetensors"
@@ -54,6 +56,15 @@ class Bundle:
         """The program, from the source that the bundle keeps."""
         kept = self.record.program
         return load_program(text=kept.source, loaded=kept.loaded)
+
+    def rows(self, examples: Iterable[Example]) -> Rows:
+        """Examples as the student was trained on them."""
+        return example_rows(
+            examples,
+            self.reconciliation,
+            spelled=self.program.header.spelled,
+            ended=self.record.settings.end_answers,
+        )
 
     @property
     def last_layer(self) -> int:

@@ -55,7 +55,8 @@ class Processes:
         """
         launched = int(os.environ["WORLD_SIZE"]) if "LOCAL_RANK" in os.environ else 1
         device = device_of(settings.device)
-        _check_shares(settings, launched)
+        if not settings.task_tokens:  # else they are known once the examples are
+            check_shares(settings, launched)
         sharding = _sharding(settings) if launched > 1 else None
         # Accelerate's own mixed precision is left off: --precision decides.
         accelerator = Accelerator(
@@ -218,9 +219,9 @@ def within(module: nn.Module, work: Callable[[], T]) -> T:
         module.reshard()
 
 
-def _check_shares(settings: InjectSettings, processes: int) -> None:
-    """Raises InputError where the settings do not fit the processes."""
-    for name in ("text_rows",) if settings.task_tokens else ("task_rows", "text_rows"):
+def check_shares(settings: InjectSettings, processes: int) -> None:
+    """Raises InputError where the processes cannot take as many rows each."""
+    for name in ("task_rows", "text_rows"):
         rows = getattr(settings, name)
         if rows % processes:
             raise InputError(

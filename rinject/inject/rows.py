@@ -68,9 +68,16 @@ class Rows:
 
 
 def example_rows(
-    examples: Iterable[Example], reconciliation: Reconciliation, *, spelled: bool = False
+    examples: Iterable[Example],
+    reconciliation: Reconciliation,
+    *,
+    spelled: bool = False,
+    ended: bool = False,
 ) -> Rows:
-    """The rows of all examples, tokenized in bulk; `spelled` as the program's header has it.
+    """The rows of all examples, tokenized in bulk.
+
+    `spelled` as the program's header has it. Where answers are `ended`, the student's end-of-text
+    token, if it has one, is the last of each.
 
     Prompt and answer are tokenized apart, as when the student is asked for the answer, so the
     border between them is one between tokens whatever their characters.
@@ -78,7 +85,8 @@ def example_rows(
     pairs = [(example.prompt, example.answer) for example in examples]
     prompts = encode_all(reconciliation, [prompt for prompt, _ in pairs])
     answers = encode_all(reconciliation, [answer for _, answer in pairs])
-    return rows_of(prompts, answers, spelled=spelled)
+    tail = [reconciliation.end] if ended and reconciliation.end is not None else []
+    return rows_of(prompts, [[*ids, *tail] for ids in answers], spelled=spelled)
 
 
 def rows_of(prompts: list[list[int]], answers: list[list[int]], *, spelled: bool = False) -> Rows:

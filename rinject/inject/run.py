@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from rinject.inject.history import History
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
 from rinject.inject.objective import Objective
-from rinject.inject.processes import Processes
+from rinject.inject.positions import check_positions, most_positions
+from rinject.inject.processes import Processes, check_shares
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
 from rinject.inject.record import (
@@ -48,11 +50,13 @@ from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.placing import check_target, sync_all
 from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
-from rinject.tasks import Split, Task, task_source, up_to
+from rinject.tasks import Exhausted, Split, Task, task_source, up_to
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
 """Batches of the task on whose streams the coordinates of the map are measured."""
+TRIED_EXAMPLES = 1000
+"""Test examples that are looked at before the training."""
 SAMPLED_EXAMPLES = 2000
 """Examples on which variables are weighed."""
 Measure = Callable[[Bundle], Mapping[str, Any]]
@@ -134,10 +138,11 @@ def inject(
         processes.wait()
         layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
         rows = _examples(injection, task)
-        settings = settings.with_task_rows(int(rows.lengths.max()), processes.count)
+        settings = settings.with_task_rows(int(rows.lengths.max()))
+        check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
         trainer = _trainer(injection, processes, rows, task, texts)
-        run = _run_record(injection, task)
+        run = _run_record(injection, task, texts)
         state = _state(injection, trainer, layers)
         if resume:
             folder.resume(state, run, warn)
@@ -233,36 +238,40 @@ def _examples(injection: Injection, task: Task) -> Rows:
 def _trainer(
     injection: Injection, processes: Processes, rows: Rows, task: Task, texts: Sequence[str]
 ) -> Trainer:
-    settings, student = injection.settings, injection.student
-    compiled, reconciliation = injection.compiled, injection.reconciliation
-    targets = Targets(compiled.graph, reconciliation)
-    targets.program_ids(rows)  # every prompt fits the program and its symbols
-    _check_positions(student.model, rows, settings)
+    settings, reconciliation = injection.settings, injection.reconciliation
+    targets = Targets(injection.compiled.graph, reconciliation)
+    held_out = _drawn(task, "validation", settings.eval_examples, injection)
+    for part in (rows, held_out, _tested(injection, task)):
+        targets.program_ids(part)
+        check_positions(injection.student.model, part)
+    most = most_positions(injection.student.model)
+    if most is not None and settings.text_tokens > most:
+        raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {most}")
     return Trainer(
         batches=Batches(rows, text_ids(texts, reconciliation), targets, settings),
-        held_out=_drawn(task, "validation", settings.eval_examples, injection),
+        held_out=held_out,
         settings=settings,
         processes=processes,
     )
 
 
+def _tested(injection: Injection, task: Task) -> Rows:
+    """Some test examples, if the task has any: what does not fit should be known beforehand."""
+    try:
+        return _drawn(task, "test", TRIED_EXAMPLES, injection)
+    except Exhausted:
+        return example_rows([], injection.reconciliation)
+
+
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
     """So many examples of a split, or as many as the task has."""
     found = up_to(task, split, count, injection.settings.seed)
-    spelled = injection.program.header.spelled
-    return example_rows(found, injection.reconciliation, spelled=spelled)
-
-
-def _check_positions(model: PreTrainedModel, rows: Rows, settings: InjectSettings) -> None:
-    config = model.config.get_text_config(decoder=True)
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is None:
-        return
-    if settings.text_tokens > positions:
-        raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {positions}")
-    longest = int(rows.lengths.max())
-    if longest > positions:
-        raise InputError(f"a prompt has {longest} tokens, the student has {positions} positions")
+    return example_rows(
+        found,
+        injection.reconciliation,
+        spelled=injection.program.header.spelled,
+        ended=injection.settings.end_answers,
+    )
 
 
 # --- what changes ---------------------------------------------------------------------------------
@@ -315,12 +324,16 @@ def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) 
     return torch.cat(found)
 
 
-def _run_record(injection: Injection, task: Task) -> dict[str, Any]:
+def _run_record(injection: Injection, task: Task, texts: Sequence[str]) -> dict[str, Any]:
     source = task_source(task)
+    pages = sha256()
+    for text in texts:
+        pages.update(sha256(text.encode()).digest())
     return {
         "settings": injection.settings.run_record(),
         "program": injection.program.sha256,
         "task": None if source is None else source.sha256,
+        "text": pages.hexdigest(),
         "student": weight_hash(injection.student.model),
     }
 

@@ -31,6 +31,8 @@ from rinject.placing import clear_leftovers
 
 KEPT = 2
 """Checkpoints kept: should the newest turn out damaged, there is the one before it."""
+TRIES = 20
+"""Times that a folder is made anew while others take it away."""
 METRICS_FILE = "metrics.jsonl"
 _LOCK, _HOLDER, _BOARD = "lock", "holder", "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)\.safetensors")
@@ -154,12 +156,13 @@ def held_run_folder(directory: str | Path, *, is_main: bool = True) -> Iterator[
 
 def _locked(folder: Path) -> BaseFileLock:
     lock = FileLock(folder / _LOCK)
-    while not lock.is_locked:
+    for _ in range(TRIES):
         if folder.is_file():
             raise InputError(f"{folder} is a file", hint="choose another --output")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
+            return lock
         except (FileNotFoundError, FileExistsError):
             continue  # a run that just ended took the folder away: once more
         except Timeout:
@@ -167,7 +170,7 @@ def _locked(folder: Path) -> BaseFileLock:
                 f"another run is writing {folder.stem}: {_holder(folder)}",
                 hint="wait for it, stop it, or choose another --output",
             ) from None
-    return lock
+    raise InputError(f"{folder} cannot be made", hint="choose another --output")
 
 
 def _holder(folder: Path) -> str:

@@ -62,8 +62,8 @@ class InjectSettings:
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
     rare: float = 0.0
-    """Share of the examples that are drawn for the rare values that they hold; the others come in a
-    random order, all of them before any comes again."""
+    """Share of the examples that are drawn for the rare values that they hold, in place of those
+    whose turn it is: all in a random order, then all again in another."""
     similar_lengths: bool = False
     """Put examples of similar length into one step, which saves fillers."""
     steps: int = 80_000
@@ -72,6 +72,9 @@ class InjectSettings:
     """Examples of the task in each step."""
     task_tokens: int = 0
     """Above 0, in place of --task-rows: as many examples as fit into so many tokens."""
+    end_answers: bool = True
+    """The student's end-of-text token ends each answer, trained and checked with it. Without it (as
+    in the paper) an answer that only begins right counts as right."""
     text: str = "documentation"
     """Ordinary text to keep the student close to its former self on: Python's `documentation`,
     which comes with it, `fineweb-edu` from the Hugging Face hub, or a .txt, .jsonl or .parquet file
@@ -207,15 +210,11 @@ class InjectSettings:
         """Tokens of ordinary text that the run reads."""
         return -(-self.steps // self.kl_every) * self.text_rows * self.text_tokens
 
-    def with_task_rows(self, longest: int, processes: int) -> InjectSettings:
-        """The settings with `task_rows` as `task_tokens` says, for examples of so many tokens.
-
-        All processes can share the examples evenly.
-        """
+    def with_task_rows(self, longest: int) -> InjectSettings:
+        """The settings with `task_rows` as `task_tokens` says, for examples of so many tokens."""
         if not self.task_tokens:
             return self
-        each = max(1, self.task_tokens // longest // processes)
-        return replace(self, task_rows=each * processes)
+        return replace(self, task_rows=max(1, self.task_tokens // longest))
 
     @property
     def is_baseline(self) -> bool:

@@ -222,7 +222,7 @@ def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
                 f"the checkpoint was made with {flag(name)} {before}, now it is {now}",
                 hint="resume with the same settings",
             )
-    for name in ("program", "student", "task"):
+    for name in ("program", "student", "task", "text"):
         if saved.get(name) != own.get(name):
             raise InputError(
                 f"the checkpoint belongs to another {name}", hint="choose another --output"

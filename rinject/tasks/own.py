@@ -40,7 +40,11 @@ class OwnTask:
     @property
     def suites(self) -> tuple[Suite, ...]:
         """Its own out-of-distribution suites, if it brings any."""
-        return tuple(getattr(self.task, "suites", ()))
+        with _explained(self.source):
+            found = tuple(getattr(self.task, "suites", ()))
+        if not all(isinstance(one, Suite) for one in found):
+            raise self._wrong("has suites that are none", "make them with rinject.tasks.Suite")
+        return found
 
     def output(self, text: str) -> Any:
         with _explained(self.source):

@@ -16,9 +16,12 @@ from typing import Any
 from rinject.errors import InputError, RinjectError
 from rinject.lang import Header
 from rinject.lang.diagnostics import did_you_mean
-from rinject.tasks.shuffle_dyck import PAIRS, Pairs, correct_string, is_balanced
+from rinject.tasks.count import Count
+from rinject.tasks.int_sum import IntSum
+from rinject.tasks.shuffle_dyck import PAIRS, Pairs, ShuffleDyck, correct_string, is_balanced
 from rinject.tasks.task import Example, Task, answer_text, fill_prompt, split_of
 
+BUILT_IN = (ShuffleDyck, Count, IntSum)
 Inputs = Callable[[Random], Iterator[str]]
 MOST_DRAWS = 10_000  # in a row without anything new: there is nothing left
 
@@ -57,8 +60,9 @@ def written(header: Header, value: Any) -> str:
 
 
 def find_suites(task: Task) -> tuple[Suite, ...]:
-    """The suites of a task: its own attribute `suites`, or those of the built-in task's name."""
-    return tuple(getattr(task, "suites", ())) or SUITES.get(task.header.name, ())
+    """The suites of a task: its own attribute `suites`, or those of a built-in task."""
+    built_in = SUITES.get(task.header.name, ()) if isinstance(task, BUILT_IN) else ()
+    return tuple(getattr(task, "suites", ())) or built_in
 
 
 def choose_suites(task: Task, name: str = "all") -> tuple[Suite, ...]:

@@ -45,6 +45,12 @@ class Reconciliation:
         """Index of the ``otherwise`` symbol in the vocabulary, -1 without one."""
         return UNMAPPED if self.otherwise is None else self.vocabulary.index(self.otherwise)
 
+    @property
+    def end(self) -> int | None:
+        """The student's end-of-text token; None where it has none."""
+        found = self.tokenizer.eos_token_id
+        return found if isinstance(found, int) else None
+
     @cached_property
     def symbol_of(self) -> np.ndarray:
         """int64 [number of student ids]: index into the vocabulary, -1 for ids without symbol."""

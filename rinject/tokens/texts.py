@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerFast
 
+from rinject.errors import InputError
+
 ANCHOR = "a"
 
 
@@ -34,7 +36,14 @@ def written(tokenizer: PreTrainedTokenizerFast, rows: Sequence[Sequence[int]]) -
 
 
 def encoded(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """The ids of a text, without special tokens around them."""
+    """The ids of a text, without special tokens around them.
+
+    Raises InputError for a text with a lone surrogate, such as bytes that are not UTF-8 leave.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError("the text is not valid Unicode: it holds half of a character") from error
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False, verbose=False)
     return ids
 

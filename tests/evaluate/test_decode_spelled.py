@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from inject import small_injection
+from inject.small_injection import without_end
 
 from rinject.compiler import compile_program
 from rinject.evaluate import decode
+from rinject.evaluate.decode import MOST_ANSWER_TOKENS
 from rinject.inject.bundle import Bundle
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
@@ -56,13 +58,19 @@ def test_the_true_answer_is_spelled_to_its_end(spelling: Bundle) -> None:
     assert decode(spelling, "Say 12 again:12").true_answer is None
 
 
-def test_the_students_answer_is_as_long_as_the_true_one(spelling: Bundle) -> None:
-    assert decode(always(spelling, "3"), "312").answer == "333"
-    assert decode(spelling, "2").answer == "3"
+def test_an_answer_goes_on_to_its_end(spelling: Bundle) -> None:
+    assert decode(always(spelling, "3"), "312").answer == "3" * MOST_ANSWER_TOKENS
+    assert decode(always(spelling, "<|endoftext|>"), "312").answer == ""
+
+
+def test_without_end_an_answer_is_as_long_as_the_true_one(spelling: Bundle) -> None:
+    endless = without_end(always(spelling, "3"))
+    assert decode(endless, "312").answer == "333"
+    assert decode(endless, "2").answer == "3"
 
 
 def test_what_is_no_symbol_of_an_answer_is_shown(spelling: Bundle) -> None:
-    assert decode(always(spelling, ","), "12").answer == ",,"
+    assert decode(without_end(always(spelling, ",")), "12").answer == ",,"
 
 
 def test_the_blank_at_the_end_of_a_prompt_stays(spelling: Bundle) -> None:

@@ -16,7 +16,7 @@ from rinject.errors import InputError
 from rinject.evaluate import accuracy, evaluate, fidelity, perplexity
 from rinject.evaluate.perplexity import perplexity_of_ids
 from rinject.inject.projection import Projection, variable_slices
-from rinject.inject.rows import example_rows
+from rinject.inject.rows import example_rows, rows_of
 from rinject.inject.targets import Targets
 from rinject.student import residual_streams
 from rinject.tasks import Example, examples
@@ -34,7 +34,7 @@ def test_accuracy_counts_what_the_student_would_write(bundle):
             written = int(bundle.model(ids).logits[0, -1].argmax())
         cases.append(Example(one.input, one.prompt, reconciliation.text_of(written)))
     wrong = [Example(one.input, one.prompt, " no no") for one in drawn(2)]
-    report = accuracy(bundle.model, reconciliation, cases + wrong)
+    report = accuracy(bundle.model, example_rows(cases + wrong, reconciliation))
     assert report.n == 8
     assert report.right[6:] == (False, False)
     assert report.accuracy == sum(report.right) / 8
@@ -42,7 +42,19 @@ def test_accuracy_counts_what_the_student_would_write(bundle):
 
 def test_accuracy_of_nothing(bundle):
     with pytest.raises(InputError, match="no example"):
-        accuracy(bundle.model, bundle.reconciliation, [])
+        accuracy(bundle.model, bundle.rows([]))
+
+
+def test_an_answer_that_only_begins_right_is_wrong(bundle):
+    (one,) = drawn(1)
+    ids, end = bundle.reconciliation.student_ids(one.prompt), bundle.reconciliation.end
+    with torch.no_grad():
+        likeliest = int(bundle.model(torch.tensor([ids])).logits[0, -1].argmax())
+    assert accuracy(bundle.model, rows_of([ids], [[likeliest]])).right == (True,)
+    assert accuracy(bundle.model, rows_of([ids], [[likeliest, end]])).right == (False,)
+    lengths = [b.rows([one]).lengths[0] for b in (bundle, small_injection.without_end(bundle))]
+    assert lengths[0] == lengths[1] + 1
+    assert bundle.rows([one]).ids[0, -1] == end
 
 
 @pytest.mark.parametrize("tokens", [2, 16, 17, 33, 40])

@@ -36,7 +36,7 @@ def test_within_training_the_figures_are_those_of_eval(bundle: Bundle) -> None:
     report = one(bundle, SHORT)
     drawn = [example(small_injection.task(), e.input) for e in of_suite(SHORT)]
     assert drawn == of_suite(SHORT)
-    measured = accuracy(bundle.model, bundle.reconciliation, drawn)
+    measured = accuracy(bundle.model, bundle.rows(drawn))
     assert (report.accuracy, report.n) == (measured.accuracy, 8)
     assert report.ci == wilson(sum(measured.right), 8)
     assert report.fidelity == fidelity(bundle, example_rows(drawn, bundle.reconciliation)).mean
@@ -88,8 +88,10 @@ def test_accuracy_follows_the_student(bundle: Bundle) -> None:
         always.bias.zero_()
         always.bias[no] = 1
     bundle.model.set_output_embeddings(always)
-    assert one(bundle, SHORT).accuracy == 4 / 8
-    assert one(bundle, STRANGE).accuracy == 2 / 4
+    endless = small_injection.without_end(bundle)
+    assert one(endless, SHORT).accuracy == 4 / 8
+    assert one(endless, STRANGE).accuracy == 2 / 4
+    assert one(bundle, SHORT).accuracy == 0  # its answers do not end
 
 
 def test_records_for_machines(bundle: Bundle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
@@ -241,3 +241,9 @@ def bundle(kind: str = "gpt2") -> Bundle:
         seed=42,
     )
     return Bundle(base.model, reconciliation(), graph, projection, record)
+
+
+def without_end(bundle: Bundle) -> Bundle:
+    """The same, taught answers that do not end."""
+    settings = replace(bundle.record.settings, end_answers=False)
+    return replace(bundle, record=replace(bundle.record, settings=settings))

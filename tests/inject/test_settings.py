@@ -53,8 +53,8 @@ def test_unusable_values(given, message):
 def test_rows_that_are_given_decide():
     tiny = InjectSettings.for_student(True)
     assert tiny.task_tokens > 0
-    assert tiny.changed({"task_rows": 24, "steps": None}).with_task_rows(40, 1).task_rows == 24
-    assert tiny.changed({"steps": 7}).with_task_rows(40, 1).task_rows == tiny.task_tokens // 40
+    assert tiny.changed({"task_rows": 24, "steps": None}).with_task_rows(40).task_rows == 24
+    assert tiny.changed({"steps": 7}).with_task_rows(40).task_rows == tiny.task_tokens // 40
 
 
 def test_a_near_name_is_hinted():

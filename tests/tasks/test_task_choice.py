@@ -27,8 +27,10 @@ def test_the_task_is_listed_or_built_in_or_drawn(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"input": "a b"}')
     listed = FIELDS + 'examples "mine.jsonl";'
     named = alike().source.replace("program alike", "program shuffle_dyck")
+    paper = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
     assert isinstance(find_task(saved(tmp_path, alike(listed))), Listed)
-    assert isinstance(find_task(load_program(text=named)), ShuffleDyck)
+    assert isinstance(find_task(load_program(paper)), ShuffleDyck)
+    assert isinstance(find_task(load_program(text=named)), Drawn)  # the name alone says little
     assert isinstance(find_task(alike()), Drawn)
 
 

@@ -78,11 +78,15 @@ def _text(line: str, place: str) -> str:
     hint = 'each line is a page: {"text": "…"}'
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{place}: not a line of JSON ({error})", hint=hint) from error
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str):
         raise InputError(f"{place}: there is no field `text` that holds text", hint=hint)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{place}: half of a character (a lone surrogate)", hint=hint) from error
     return text
 
 
