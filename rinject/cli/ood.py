@@ -108,8 +108,10 @@ def _measure(
 def _table(suites: Sequence[Suite], measured: Measured) -> Table:
     """A row for each suite: the program, then accuracy and fidelity of each bundle."""
     table = Table("suite", "program", box=box.SIMPLE_HEAD, pad_edge=False)
-    for _, reports in measured:
-        table.add_column(Text(reports[0].method))
+    methods = [reports[0].method for _, reports in measured]
+    are_alike = len(set(methods)) < len(methods)
+    for (path, _), method in zip(measured, methods, strict=True):
+        table.add_column(Text(path.name if are_alike else method))
         table.add_column("fidelity")
     for column in table.columns[1:]:
         column.justify = "right"
