@@ -10,6 +10,8 @@ from command_line import INJECT, PROGRAM, run
 
 from rinject.cli.console import stdout
 
+PAPERS = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
+LONG_PROMPT = "Are parenthesis here correctly matched? {input}\\nAnswer:"
 KEYS = {"task", "suite", "method", "supported", "n", "skipped", "accuracy", "ci", "fidelity"}
 LISTED = PROGRAM.replace("longest    40;", 'longest    40; examples "mine.jsonl";')
 OWN = """
@@ -33,8 +35,20 @@ class Mine(Sampler):
 """
 
 
-def test_all_suites_as_json(injected: Path) -> None:
-    ran = run("ood", "--n", "12", "--json", where=injected)
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Path:
+    """The directory after an injection of the paper's program, its prompt made shorter."""
+    where = tmp_path_factory.mktemp("papers")
+    text = PAPERS.read_text()
+    assert LONG_PROMPT in text
+    (where / "dyck.rasp").write_text(text.replace(LONG_PROMPT, "ok? {input}:"))
+    ran = run("inject", "dyck.rasp", "-m", student, *INJECT, where=where)
+    assert ran.code == 0, ran.err
+    return where
+
+
+def test_all_suites_as_json(papers: Path) -> None:
+    ran = run("ood", "--n", "12", "--json", where=papers)
     assert ran.code == 0, ran.err
     suites = [record["suite"] for record in ran.json]
     assert suites == ["almost balanced", "almost balanced, long", "3x length", "extra family"]
@@ -47,23 +61,23 @@ def test_all_suites_as_json(injected: Path) -> None:
         assert low <= record["accuracy"] <= high
 
 
-def test_two_bundles_side_by_side(injected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_bundles_side_by_side(papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdout, "width", 120)
-    (bundle,) = (injected / "bundles").iterdir()
+    (bundle,) = (papers / "bundles").iterdir()
     command = ("ood", "--bundle", bundle, "--baseline", bundle, "--n", "8")
-    ran = run(*command, "--suite", "3x length", where=injected)
+    ran = run(*command, "--suite", "3x length", where=papers)
     assert ran.code == 0, ran.err
-    assert ran.out.count("tracr-injection") == 2
+    assert ran.out.count(bundle.name) == 2  # of one method, so they go by their names
     row = next(line for line in ran.out.splitlines() if "3x length" in line)
     assert row.count("%") == 3
     assert "3x length: strings of 5 to 90 brackets, half of them correct (n = 8)" in ran.err
     assert "almost balanced" not in ran.out + ran.err
-    both = run(*command, "--json", where=injected).json
+    both = run(*command, "--json", where=papers).json
     assert len(both) == 8
 
 
-def test_a_suite_that_does_not_exist(injected: Path) -> None:
-    ran = run("ood", "--suite", "3x lenght", where=injected)
+def test_a_suite_that_does_not_exist(papers: Path) -> None:
+    ran = run("ood", "--suite", "3x lenght", where=papers)
     assert ran.code == 2
     assert "did you mean `3x length`" in ran.err
 

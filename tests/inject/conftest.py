@@ -16,7 +16,7 @@ from rinject.student import Student
 from rinject.tasks import examples
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True)
 def ctrl_c() -> Iterator[None]:
     """Ctrl-C does what it does at a terminal, also where the tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,15 @@ class Together:
 
 
 @pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory) -> Together:
+def module_ctrl_c() -> Iterator[None]:
+    """As `ctrl_c`, for what a whole module shares."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, module_ctrl_c: None) -> Together:
     """All scenarios, in two processes."""
     directory = tmp_path_factory.mktemp("together")
     with pytest.raises(Interrupted):  # one process begins what two continue
