@@ -187,8 +187,10 @@ def _say_who(folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    for path in folder.glob("*.partial"):
-        path.unlink()
+    """Removes half-written files: ours, and the hidden ones under which safetensors writes them."""
+    for pattern in ("*.partial", ".tmp*"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _leave(folder: Path) -> None:

@@ -154,6 +154,7 @@ def test_what_killed_runs_left_is_cleaned(tmp_path):
     (folder / "lock").touch()  # of a process that is gone: nobody holds it
     (folder / "holder").write_text("process 1 on a machine")
     (folder / "step-000003.safetensors.partial").write_bytes(b"x")
+    (folder / ".tmpAbC123").write_bytes(b"x")  # as safetensors calls what it is writing
     for name in (".b.abcd1234", ".b.other", ".c.abcd1234"):
         (tmp_path / name).mkdir()
     with held_run_folder(tmp_path / "b") as held:
