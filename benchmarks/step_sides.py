@@ -91,7 +91,7 @@ class Setting:
         )
         projection = self._projection()
         worth = WORTH[chosen.variable_weights](
-            projection.slices, trainer.batches.sampled_values(EXAMPLES)
+            projection.slices, lambda: trainer.batches.sampled_values(EXAMPLES)
         )
         objective = Objective(
             copy.deepcopy(self.model),

@@ -1,4 +1,4 @@
-"""Directories that are complete or not there: written beside their place, then renamed."""
+"""Directories and files, complete or not there: written beside their place, then renamed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
         _put_in_place(new, directory)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def placed_file(path: Path) -> Iterator[Path]:
+    """Yields a file name to write to; the file takes the place of `path` once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def clear_leftovers(directory: str | Path) -> None:

@@ -17,6 +17,7 @@ ROOT = Path(rinject.__file__).parent
 ORDER = (
     "errors",
     "placing",
+    "pictures",
     "hub",
     "lang",
     "graph",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -16,6 +13,7 @@ from matplotlib.figure import Figure
 from rinject.circuit.compressed import CompressedModel
 from rinject.circuit.compression import Compression
 from rinject.circuit.heat_map_panels import BIAS, Group, dimensions
+from rinject.pictures import save_picture
 
 DPI = 200
 CELL = 0.18  # inches of a dimension, where there are few
@@ -29,12 +27,12 @@ COLOURS = LinearSegmentedColormap.from_list(
 
 def save_gram(model: CompressedModel, path: str | Path) -> None:
     """Draws W and W Wᵀ into a file of a format that matplotlib knows by its ending."""
-    _save(lambda: gram_figure(model), Path(path))
+    save_picture(path, lambda: gram_figure(model), lambda _: DPI)
 
 
 def save_sweep(results: Sequence[Compression], path: str | Path) -> None:
     """Draws accuracy and output loss by width into a file; see :func:`save_gram`."""
-    _save(lambda: sweep_figure(results), Path(path))
+    save_picture(path, lambda: sweep_figure(results), lambda _: DPI)
 
 
 def gram_figure(model: CompressedModel) -> Figure:
@@ -105,19 +103,3 @@ def sweep_figure(results: Sequence[Compression]) -> Figure:
 def _name(model: CompressedModel) -> str:
     original = model.original
     return original.program.name if original.program else original.graph.output
-
-
-def _save(draw: Callable[[], Figure], path: Path) -> None:
-    """The file is there whole or not at all, and the same bytes every time."""
-    kind = path.suffix.lower().removeprefix(".")
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}), warnings.catch_warnings():
-        # A name may have letters that the font lacks: a box stands for them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-        try:
-            draw().savefig(beside, format=kind, dpi=DPI, metadata=metadata)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)

@@ -5,8 +5,6 @@ Everything is drawn on one pair of axes whose unit is one point, y downwards.
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
@@ -34,6 +31,7 @@ from rinject.circuit.heat_map_panels import (
     weight_sections,
 )
 from rinject.circuit.model import CompiledModel
+from rinject.pictures import save_picture
 
 PAGE = 900.0  # points that a row of panels may take
 MARGIN = 18.0
@@ -83,21 +81,11 @@ def save_heat_maps(
 
     `tokens` is the input on which the residual stream is shown. Raises InputError where it is none.
     """
-    path = Path(path)
-    kind = path.suffix.lower().removeprefix(".")
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}), warnings.catch_warnings():
-        # A name may have letters that the font lacks: a box stands for them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure = figure_of(model, tokens)
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-        dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            figure.savefig(beside, format=kind, dpi=dpi, metadata=metadata)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    save_picture(path, lambda: figure_of(model, tokens), _dpi)
+
+
+def _dpi(figure: Figure) -> float:
+    return min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
 
 
 def figure_of(model: CompiledModel, tokens: Sequence[Any] | None = None) -> Figure:

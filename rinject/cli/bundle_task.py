@@ -29,8 +29,10 @@ TrustTask = Annotated[
 ]
 
 
-def find_bundle_task(bundle: Bundle, named: str | None, trusted: bool) -> Task:
-    """The task that was named, or the bundle's own.
+def find_recorded_task(
+    program: Program, kept: TaskSource | None, named: str | None, trusted: bool
+) -> Task:
+    """The task that was named, or the one that a bundle kept, or the program's own.
 
     Python that came with the bundle is run only when trusted, or where it is the file that lies
     here. Raises InputError otherwise, and for a task that cannot be made.
@@ -38,17 +40,15 @@ def find_bundle_task(bundle: Bundle, named: str | None, trusted: bool) -> Task:
     from rinject.tasks import find_task
 
     if named is not None:
-        return find_task(bundle.program, named)
-    return find_recorded_task(bundle.program, bundle.record.task, trusted)
-
-
-def find_recorded_task(program: Program, kept: TaskSource | None, trusted: bool) -> Task:
-    """The task that a bundle kept, with the same conditions."""
-    from rinject.tasks import find_task
-
+        return find_task(program, named)
     if kept is not None and kept.is_code and not (trusted or kept.is_unchanged()):
         raise InputError(
             f"the bundle was made with {kept.path}:{kept.name}, which is not here as it was",
             hint="give --task FILE.py:NAME, or run what the bundle keeps with --trust-task",
         )
     return find_task(program, kept)
+
+
+def find_bundle_task(bundle: Bundle, named: str | None, trusted: bool) -> Task:
+    """The same for a bundle that is loaded."""
+    return find_recorded_task(bundle.program, bundle.record.task, named, trusted)

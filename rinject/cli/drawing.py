@@ -17,6 +17,7 @@ from rich.text import Text
 
 from rinject.cli.diagram_words import column_head, counted, one_line, totals
 from rinject.errors import InputError
+from rinject.placing import placed_file
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Column, Diagram, DiagramNode
@@ -57,13 +58,8 @@ def save_drawing(diagram: Diagram, path: str | Path) -> None:
     check_picture(path)
     from rinject.cli.diagram_figure import render  # imports matplotlib
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with placed_file(path) as beside:
         render(diagram, beside, format=path.suffix.lower().removeprefix("."))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # --- text ---------------------------------------------------------------------------------------

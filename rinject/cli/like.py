@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rinject.cli.bundle_task import find_recorded_task
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program, load_program
 
@@ -53,10 +54,7 @@ class Wanted:
         """The program of a file, or the bundle's; None where neither is given."""
         if file is not None:
             return load_program(file)
-        if self.like is None:
-            return None
-        kept = self.like.program
-        return load_program(text=kept.source, loaded=kept.loaded)
+        return None if self.like is None else self.like.program.load()
 
     def model(self, name: str | None, revision: str | None, dtype: str | None) -> Model:
         """The student of that name, or the bundle's base."""
@@ -73,9 +71,5 @@ class Wanted:
 
     def task(self, program: Program, named: str | None, trusted: bool) -> Task:
         """Where inputs come from. Python that a bundle keeps is run where it is trusted only."""
-        from rinject.cli.bundle_task import find_recorded_task
-        from rinject.tasks import find_task
-
-        if named is not None or self.like is None:
-            return find_task(program, named)
-        return find_recorded_task(program, self.like.task, trusted)
+        kept = None if self.like is None else self.like.task
+        return find_recorded_task(program, kept, named, trusted)

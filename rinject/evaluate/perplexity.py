@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from rinject.errors import InputError
 from rinject.inject.batches import text_ids
+from rinject.inject.positions import most_positions
 from rinject.tokens import Reconciliation
 
 WINDOW = 256
@@ -49,7 +50,7 @@ def perplexity_of_ids(
     if len(ids) < 2:
         raise InputError("there is no text to measure perplexity on")
     config = model.config.get_text_config(decoder=True)
-    window = min(window, getattr(config, "max_position_embeddings", None) or window)
+    window = min(window, most_positions(model) or window)
     at_once = max(1, LOGITS_AT_ONCE // (window * config.vocab_size))
     row = torch.from_numpy(ids)
     whole = (len(row) - 1) // window * window

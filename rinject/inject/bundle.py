@@ -27,7 +27,7 @@ from rinject.graph import Graph
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.record import BundleRecord, variable_records
 from rinject.inject.rows import Rows, example_rows
-from rinject.lang import Program, load_program
+from rinject.lang import Program
 from rinject.placing import placed
 from rinject.student import hidden_size, load_student
 from rinject.student.quiet import quiet
@@ -54,8 +54,7 @@ class Bundle:
     @cached_property
     def program(self) -> Program:
         """The program, from the source that the bundle keeps."""
-        kept = self.record.program
-        return load_program(text=kept.source, loaded=kept.loaded)
+        return self.record.program.load()
 
     def rows(self, examples: Iterable[Example]) -> Rows:
         """Examples as the student was trained on them."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rinject.inject.history import read_history
+from rinject.pictures import save_picture
 
 DPI = 150
 WIDTH, HEIGHT = 7.0, 2.7  # inches of a panel
@@ -28,19 +26,8 @@ def save_curves(metrics: str | Path, path: str | Path) -> None:
 
     Raises InputError for a file without reports.
     """
-    path, records = Path(path), read_history(metrics)
-    kind = path.suffix.lower().removeprefix(".")
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}), warnings.catch_warnings():
-        # A name may have letters that the font lacks: a box stands for them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-        try:
-            curves_figure(records).savefig(beside, format=kind, dpi=DPI, metadata=metadata)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+    records = read_history(metrics)
+    save_picture(path, lambda: curves_figure(records), lambda _: DPI)
 
 
 def curves_figure(records: Sequence[Record]) -> Figure:

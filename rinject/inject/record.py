@@ -13,7 +13,7 @@ from rinject.graph import Graph
 from rinject.graph.record import value_from_json, value_to_json
 from rinject.inject.projection import variable_slices
 from rinject.inject.settings import InjectSettings
-from rinject.lang import Program
+from rinject.lang import Program, load_program
 from rinject.tasks import TaskSource
 
 SCHEMA_VERSION = 3
@@ -36,6 +36,10 @@ class ProgramRecord:
     def of(cls, program: Program) -> ProgramRecord:
         """What to keep of a program."""
         return cls(program.name, program.source, program.loaded, program.sha256)
+
+    def load(self) -> Program:
+        """The program, from its source."""
+        return load_program(text=self.source, loaded=self.loaded)
 
 
 @dataclass(frozen=True)

@@ -282,8 +282,8 @@ def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> S
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     teacher = processes.placed(injection.student.model, blocks(injection.student.model))
     projection = _projection(injection, model, batches, layers)
-    values = batches.sampled_values(SAMPLED_EXAMPLES)  # [N, V]
-    worth = WORTH[injection.settings.variable_weights](projection.slices, values)
+    weigh = WORTH[injection.settings.variable_weights]
+    worth = weigh(projection.slices, lambda: batches.sampled_values(SAMPLED_EXAMPLES))  # [V]
     objective = Objective(
         model,
         projection,

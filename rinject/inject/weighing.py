@@ -9,6 +9,8 @@ import numpy as np
 from rinject.graph.tables import NONE
 from rinject.inject.projection import VariableSlice
 
+Values = Callable[[], np.ndarray]
+
 
 def position_weights(values: np.ndarray, balance: float) -> np.ndarray:
     """float32 [N, V], of sum one for each variable: what each position counts for it.
@@ -41,16 +43,16 @@ def shares(slices: Sequence[VariableSlice], streams: int, worth: np.ndarray) -> 
     return found.astype(np.float32)
 
 
-def _alike(slices: Sequence[VariableSlice], _values: np.ndarray) -> np.ndarray:
+def _alike(slices: Sequence[VariableSlice], _values: Values) -> np.ndarray:
     return np.ones(len(slices))
 
 
-def _by_layer(slices: Sequence[VariableSlice], _values: np.ndarray) -> np.ndarray:
+def _by_layer(slices: Sequence[VariableSlice], _values: Values) -> np.ndarray:
     return np.array([1.0 + one.layer for one in slices])
 
 
-def _by_entropy(_slices: Sequence[VariableSlice], values: np.ndarray) -> np.ndarray:
-    return np.array([_entropy(column[column != NONE]) for column in values.T])
+def _by_entropy(_slices: Sequence[VariableSlice], values: Values) -> np.ndarray:
+    return np.array([_entropy(column[column != NONE]) for column in values().T])
 
 
 def _entropy(column: np.ndarray) -> float:
@@ -62,10 +64,10 @@ def _entropy(column: np.ndarray) -> float:
     return float(-(shares_ * np.log(shares_)).sum())
 
 
-WORTH: Mapping[str, Callable[[Sequence[VariableSlice], np.ndarray], np.ndarray]] = {
+WORTH: Mapping[str, Callable[[Sequence[VariableSlice], Values], np.ndarray]] = {
     "equal": _alike,
     "entropy": _by_entropy,
     "layer": _by_layer,
 }
-"""Ways to weigh variables [V], given their values [N, V] at many positions: all alike, by the
-entropy of their values, or in proportion to the layer that computes them (the embedding is 1)."""
+"""Ways to weigh variables [V], given what yields their values [N, V] at many positions: all alike,
+by the entropy of their values, or in proportion to the layer that computes them (embedding: 1)."""

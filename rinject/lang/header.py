@@ -262,24 +262,21 @@ class _HeaderChecker:
             self.found["separator"] = text
 
     def balance(self, item: syntax.Field) -> None:
-        entry = self._only(item)
-        if entry is None:
-            return
-        if isinstance(entry.left, syntax.Name) and entry.left.text == "answers":
-            self.found["balanced"] = True
-        else:
-            message = "only answers can be balanced"
-            self.report("bad-balance", entry.span, message, "write `balance answers;`")
+        self._of_answers(item, "balanced")
 
     def spell(self, item: syntax.Field) -> None:
-        entry = self._only(item)
+        self._of_answers(item, "spelled")
+
+    def _of_answers(self, item: syntax.Field, become: str) -> None:
+        """A field that says what answers are, such as `balance answers;`."""
+        entry, verb = self._only(item), item.name.text
         if entry is None:
             return
         if isinstance(entry.left, syntax.Name) and entry.left.text == "answers":
-            self.found["spelled"] = True
+            self.found[become] = True
         else:
-            message = "only answers can be spelled"
-            self.report("bad-spell", entry.span, message, "write `spell answers;`")
+            message = f"only answers can be {become}"
+            self.report(f"bad-{verb}", entry.span, message, f"write `{verb} answers;`")
 
     def examples(self, item: syntax.Field) -> None:
         entry = self._only(item)

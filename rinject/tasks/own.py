@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -16,12 +15,11 @@ from typing import Any
 from rinject.errors import InputError, RinjectError
 from rinject.lang import Header, Program
 from rinject.lang.diagnostics import did_you_mean
-from rinject.tasks.oracle import Oracle
+from rinject.tasks.agreement import check_agreement
 from rinject.tasks.source import TaskSource, read
 from rinject.tasks.suites import Suite
-from rinject.tasks.task import Exhausted, Split, Task, answer_text, digest, fill_prompt
+from rinject.tasks.task import Exhausted, Split, Task, digest
 
-TRIED = 64  # inputs whose answers are compared with the program's before any training
 FORM = "write FILE.py:NAME, as in --task walks.py:Walks, or FILE.jsonl"
 NEEDED = "it needs `cases(split, rng)` and `output(text)`; rinject.tasks.Sampler has the first"
 
@@ -90,7 +88,7 @@ def own_task(program: Program, named: str) -> OwnTask:
     if not path or not name.isidentifier():
         raise InputError(f"{named!r} does not name a task", hint=FORM)
     task = made_task(program, TaskSource.of(path, _text(Path(path)), name))
-    _compare(program, task)
+    check_agreement(program, task, _shown(task.source))
     return task
 
 
@@ -136,39 +134,6 @@ def _module(source: TaskSource) -> ModuleType:
     with _explained(source):
         exec(compile(source.kept_text(), source.path, "exec"), vars(module))
     return module
-
-
-def _compare(program: Program, task: OwnTask) -> None:
-    """A student cannot learn one answer and the variables of another."""
-    oracle, header = Oracle(program), program.header
-    drawn = Random(f"{header.name}/tried")
-    cases = _first(task, drawn)
-    prompts = [oracle.reader.symbols(fill_prompt(header, text)) for text, _ in cases]
-    for (text, _), symbols in zip(cases, prompts, strict=True):
-        if len(symbols) > oracle.longest:
-            raise InputError(
-                f"the task {_shown(task.source)} gives an input whose prompt has"
-                f" {len(symbols)} symbols, `{header.name}` reads {oracle.longest}: {text!r}",
-                hint="draw shorter inputs, or raise `longest`",
-            )
-    for (text, value), output in zip(cases, oracle.outputs(prompts), strict=True):
-        own, meant = answer_text(header, value, text), answer_text(header, output, text)
-        if own != meant:
-            raise InputError(
-                f"on the input {text!r} the task {_shown(task.source)} answers {own!r}, but"
-                f" `{header.name}` answers {meant!r}",
-                hint="a student learns the program's answers: correct one of the two",
-            )
-
-
-def _first(task: OwnTask, rng: Random) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    try:
-        found.extend(islice(task.cases("train", rng), TRIED))
-    except Exhausted:
-        if not found:
-            raise
-    return found
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def test_what_variables_are_worth(chance):
     values[:250, 2], values[250:500, 2] = 0, 4
     values[:, 3] = -1
     assert WORTH.keys() == set(CHOICES["variable_weights"])
-    assert WORTH["equal"](SLICES, values).tolist() == [1, 1, 1, 1]
-    assert WORTH["layer"](SLICES, values).tolist() == [1, 1, 2, 4]
+    assert WORTH["equal"](SLICES, lambda: values).tolist() == [1, 1, 1, 1]
+    assert WORTH["layer"](SLICES, lambda: values).tolist() == [1, 1, 2, 4]
     expected = [np.log(2), 0, np.log(2), 0]
-    np.testing.assert_allclose(WORTH["entropy"](SLICES, values), expected, atol=0.01)
+    np.testing.assert_allclose(WORTH["entropy"](SLICES, lambda: values), expected, atol=0.01)
