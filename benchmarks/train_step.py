@@ -22,6 +22,7 @@ from benchmarks.step_sides import DEVICES, FASTER, SHAPES, OurSide, Side, make_s
 from benchmarks.step_tables import step_grids
 from benchmarks.step_timing import gigaflops, parts_of, timed_in_turn
 from rinject.inject import InjectSettings
+from rinject.student import hidden_size
 
 PACKAGES = ("torch", "transformers", "numpy")
 WARM_UP = 5  # steps; blocks are compiled in the first ones
@@ -93,7 +94,7 @@ def _gigaflops(ours: OurSide, device: torch.device) -> float:
     rows = ours.trainer.settings.text_rows * ours.trainer.settings.text_tokens
     with ours.trainer.precision():
         is_half = torch.is_autocast_enabled(device.type)
-    width = ours.state.projection.weight.shape[-1]
+    width = hidden_size(ours.state.model)
     return gigaflops(rows, width, device, torch.bfloat16 if is_half else torch.float32)
 
 

@@ -14,16 +14,20 @@ Known = Mapping[Node, np.ndarray]
 
 
 def evaluate_nodes(
-    nodes: Sequence[Node], ids: np.ndarray, *, causal: bool
+    nodes: Sequence[Node], ids: np.ndarray, *, causal: bool, given: Known | None = None
 ) -> dict[Node, np.ndarray]:
-    """Value indices [B, T] of each node, inputs first; `ids` [B, T] holds tokens, PAD = -1."""
-    known: dict[Node, np.ndarray] = {}
+    """Value indices [B, T] of each node, inputs first; `ids` [B, T] holds tokens, PAD = -1.
+
+    Nodes that are `given` have those values; what follows from them is computed.
+    """
+    known: dict[Node, np.ndarray] = dict(given or {})
     length = ids.shape[1]
     visible = (ids != NONE)[:, None, :]  # [B, 1, keys]: PAD is never selected
     order = np.tri(length, dtype=bool) if causal else np.ones((length, length), dtype=bool)
     visible = visible & order  # [B, queries, keys]
     for node in nodes:
-        known[node] = evaluate_node(node, ids, known, visible)
+        if node not in known:
+            known[node] = evaluate_node(node, ids, known, visible)
     return known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rinject.errors import InputError
-from rinject.graph.evaluation import evaluate_nodes
+from rinject.graph.evaluation import Known, evaluate_nodes
 from rinject.graph.nodes import Node, Value
 from rinject.graph.tables import NONE
 
@@ -96,7 +96,24 @@ class Graph:
 
     def variable_values(self, ids: np.ndarray) -> np.ndarray:
         """int32 [B, T, V]: the index of each variable's value; None and PAD are -1."""
-        known = self.evaluate(ids)
+        return self._stream_values(ids, self.evaluate(ids))
+
+    def resumed(self, ids: np.ndarray, layer: int, values: np.ndarray) -> np.ndarray:
+        """int32 [B, T, V]: all variables where the stream after `layer` holds certain values.
+
+        Variables of layers up to that one are as `values` [B, T, V] say, whatever they were
+        computed from; those of later layers are computed from them, as the compiled model would
+        where its stream is intervened on. PAD is -1.
+        """
+        given = {
+            node: values[..., place].astype(np.int64)
+            for place, node in enumerate(self.stream)
+            if self.layers[node] <= layer
+        }
+        known = evaluate_nodes(self.nodes, ids, causal=self.causal, given=given)
+        return self._stream_values(ids, known)
+
+    def _stream_values(self, ids: np.ndarray, known: Known) -> np.ndarray:
         values = np.stack([known[node] for node in self.stream], axis=-1)  # [B, T, V]
         values[ids == NONE] = NONE
         return values.astype(np.int32)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from rinject.errors import InputError
+from rinject.inject.interchange import Swap
+from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
 from rinject.inject.rarity import rarity
 from rinject.inject.rows import Rows, encode_all
@@ -47,6 +49,12 @@ class Batch:
     text_count: int
     tokens: int
     """Tokens of task and text, fillers not counted."""
+    swap: Swap | None = None
+    """The intervention on the task rows, if any; the answers are those that it leads to."""
+    swapped_targets: Tensor | None = None
+    """int64 [N, V]: the targets of the streams after it."""
+    swapped_weights: Tensor | None = None
+    """float32 [N, V]: the weights that belong to them."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; copies run beside the computation where the memory is pinned."""
@@ -84,7 +92,12 @@ class Batches:
     """All batches of a run."""
 
     def __init__(
-        self, examples: Rows, text_ids: np.ndarray, targets: Targets, settings: InjectSettings
+        self,
+        examples: Rows,
+        text_ids: np.ndarray,
+        targets: Targets,
+        settings: InjectSettings,
+        interventions: Interventions | None = None,
     ) -> None:
         """Takes all examples as rows [E, T] and all text as one row of ids.
 
@@ -98,33 +111,57 @@ class Batches:
                 f" ({settings.text_tokens})"
             )
         self.examples, self.text_ids = examples, text_ids
-        self.targets, self.settings = targets, settings
+        self.targets, self.settings, self.interventions = targets, settings, interventions
         self._worth = self._rarity() if settings.rare else None  # [E]
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
     def at(self, step: int) -> Batch:
         """The batch of one step, steps counted from 0."""
-        rows = self.task_rows(step)
+        rows, values = self.task_rows(step), self._values(step)  # [positions read, V]
+        intervened = self._intervened(step, rows, values)
+        answered = rows if intervened is None else intervened.rows
+        asked = rows.before_answer() if intervened is None else intervened.asked  # [B, T]
+        answers = rows.answers() if intervened is None else intervened.answers  # [M]
         windows = self.text_windows(step)  # [text rows, text tokens]
-        asked, read = rows.before_answer(), rows.are_read()  # [B, T]
-        values = self._values(step)  # [positions read, V]
-        aligned = read
-        if self.settings.positions == "answer":
-            aligned = read & asked
-            values = values[aligned[read]]
-        return Batch(
-            ids=torch.from_numpy(rows.ids),
+        read = answered.are_read()  # [B, T]
+        taken = read & self._are_aligned(answered)
+        values = values[taken[read]]
+        batch = Batch(
+            ids=torch.from_numpy(answered.ids),
             answer_places=torch.from_numpy(np.flatnonzero(asked)),
-            answers=torch.from_numpy(rows.answers()),
-            aligned_places=torch.from_numpy(np.flatnonzero(aligned)),
+            answers=torch.from_numpy(answers),
+            aligned_places=torch.from_numpy(np.flatnonzero(taken)),
             targets=torch.from_numpy(values),
             weights=torch.from_numpy(position_weights(values, self.settings.balance)),
             text_ids=torch.from_numpy(windows),
-            answer_count=int(asked.sum()),
+            answer_count=len(answers),
             aligned_count=len(values),
             text_count=windows.size,
-            tokens=int(rows.lengths.sum()) + windows.size,
+            tokens=int(answered.lengths.sum()) + windows.size,
+        )
+        return batch if intervened is None else self._swapped(batch, intervened, taken[read])
+
+    def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened | None:
+        if self.interventions is None or not self.interventions.is_due(step):
+            return None
+        return self.interventions.at(step, rows, values)
+
+    def _are_aligned(self, rows: Rows) -> np.ndarray:
+        """bool [B, T]: where streams are aligned, among the tokens read."""
+        if self.settings.positions == "answer":
+            return rows.before_answer()
+        return np.ones(rows.ids.shape, dtype=bool)
+
+    def _swapped(self, batch: Batch, intervened: Intervened, taken: np.ndarray) -> Batch:
+        """The batch with the targets that follow from an intervention; `taken` of those read."""
+        values = intervened.values[taken]
+        weights = position_weights(values, self.settings.balance)
+        return replace(
+            batch,
+            swap=intervened.swap,
+            swapped_targets=torch.from_numpy(values),
+            swapped_weights=torch.from_numpy(weights),
         )
 
     def has_text(self, step: int) -> bool:

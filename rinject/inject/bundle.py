@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from transformers import PreTrainedModel
 
 from rinject.errors import InputError
 from rinject.graph import Graph
-from rinject.inject.projection import Projection, variable_slices
+from rinject.inject.projection import Codes, Maps, Projection, variable_slices
 from rinject.inject.record import BundleRecord, variable_records
 from rinject.inject.rows import Rows, example_rows
 from rinject.lang import Program
@@ -102,8 +101,9 @@ def save_bundle(
 def _write_own(bundle: Bundle, record: BundleRecord, path: Path) -> None:
     graph, tables = bundle.graph.to_record()
     arrays = {f"graph.{name}": np.ascontiguousarray(table) for name, table in tables.items()}
-    arrays["projection.weight"] = bundle.projection.weight.detach().float().cpu().numpy()
-    arrays["projection.bias"] = bundle.projection.bias.detach().float().cpu().numpy()
+    for name, tensor in _projection_tensors(bundle.projection.maps()).items():
+        array = tensor.detach().cpu().numpy()
+        arrays[f"projection.{name}"] = np.ascontiguousarray(array)
     text = json.dumps(replace(record, graph=graph).to_json())
     save_file(arrays, path, {"record": text, "sha256": _own_hash(text, arrays)})
 
@@ -197,12 +197,28 @@ def _check_files(path: Path, files: Mapping[str, str]) -> None:
             )
 
 
+def _projection_tensors(maps: Maps) -> dict[str, Tensor]:
+    tensors = {"weight": maps.weight.float(), "bias": maps.bias.float()}
+    if maps.codes is None:
+        return tensors
+    return tensors | {
+        "codes.read": maps.codes.read.float(),
+        "codes.write": maps.codes.write.float(),
+        "codes.columns": torch.tensor(maps.codes.columns),
+    }
+
+
 def _projection(graph: Graph, model: PreTrainedModel, arrays: Arrays) -> Projection:
-    maps = len(arrays["weight"])
-    projection = Projection(variable_slices(graph), hidden_size(model), maps=maps)
-    state: dict[str, Any] = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    projection.load_state_dict(state)
-    return projection.eval()
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    slices, width = variable_slices(graph), hidden_size(model)
+    weight, bias = tensors["weight"], tensors["bias"]
+    if weight.shape[1:] != (slices[-1].stop, width) or bias.shape != weight.shape[:2]:
+        raise ValueError("the map does not fit the program and the student")
+    codes = None
+    if "codes.columns" in tensors:
+        columns = tuple((start, stop) for start, stop in tensors["codes.columns"].tolist())
+        codes = Codes(tensors["codes.read"], tensors["codes.write"], columns)
+    return Projection.of(Maps(slices, weight, bias, codes))
 
 
 def _within(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:

@@ -31,6 +31,11 @@ class Coordinates(nn.Module):
         weight = weight @ self.scale
         return weight, bias - weight @ self.centre
 
+    def plain_directions(self, basis: Tensor) -> tuple[Tensor, Tensor]:
+        """How an orthonormal basis [..., D, r] of whitened streams is read in plain ones, and
+        written: a change of the coordinates by c changes the stream by the second times c."""
+        return self.scale @ basis, torch.linalg.solve(self.scale, basis)
+
 
 def whitening(streams: Tensor, floor: float) -> Coordinates:
     """The coordinates in which streams [N, D] are centred and equally wide.

@@ -21,7 +21,7 @@ ROWS_AT_ONCE = 50
 
 @dataclass(frozen=True)
 class FidelityReport:
-    """What was decoded right at the last aligned layer."""
+    """What was decoded right at one aligned layer."""
 
     variables: dict[str, float]
     """For each variable, the share of positions decoded right: the mean over its values that occur
@@ -39,15 +39,21 @@ class FidelityReport:
 
 
 def fidelity(
-    model: PreTrainedModel, maps: Maps, layers: Sequence[int], targets: Targets, rows: Rows
+    model: PreTrainedModel,
+    maps: Maps,
+    layers: Sequence[int],
+    targets: Targets,
+    rows: Rows,
+    layer: int = -1,
 ) -> FidelityReport:
     """The fidelity of each variable at all tokens read; positions without a value are skipped.
 
-    `layers` are the student's, aligned with each compiled stream; the last is read. Raises
+    `layers` are the student's, aligned with each compiled stream; that of `layer` is read, by
+    default the last. Variables that the program computes later are read there too. Raises
     InputError for a prompt that does not fit the program.
     """
     pairs = [
-        (read_variables(model, maps, layers, batch, -1), targets.values(batch))
+        (read_variables(model, maps, layers, batch, layer), targets.values(batch))
         for _, batch in rows.by_length(ROWS_AT_ONCE)
     ]
     read = np.concatenate([read for read, _ in pairs])  # [N, V]

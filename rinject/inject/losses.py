@@ -1,7 +1,8 @@
 """The losses of Tracr-Injection (arXiv 2505.10719, section 3), as pure functions.
 
 L, k: aligned streams are numbered 0..k, so L = k + 1 of them. N: aligned positions. V: variables.
-Targets [N, V] are the indices of the variables' values, -1 where a variable has none.
+Targets [N, V] are the indices of the variables' values, -1 where a variable has none; where an
+intervention makes them differ from stream to stream, targets and weights are [L, N, V].
 
 Every loss is a sum over what it is given, weighed so that the parts of a batch, on one process or
 on several, add up to the loss of the whole.
@@ -22,7 +23,7 @@ from rinject.inject.projection import Maps
 KL_TOKENS = 1024
 """Tokens whose divergence is computed at a time."""
 SliceError = Callable[[Tensor, Tensor], Tensor]
-"""From a variable's slice [l, N, size] and its targets [N] to an error [l, N]."""
+"""From a variable's slice [l, N, size] and its targets [l, N] to an error [l, N]."""
 
 
 def answer_loss(logits: Tensor, answers: Tensor, count: int) -> Tensor:
@@ -75,26 +76,29 @@ def slice_alignment(
     `weights` say what a position counts for a variable, of sum one over the whole batch. `shares`
     [V, L] say what a variable counts at each stream.
     """
+    targets = targets.expand(len(streams), *targets.shape[-2:])  # [L, N, V]
+    weights = weights.expand(targets.shape)
     total = streams.new_zeros((), dtype=torch.float32)
     for place, variable in enumerate(maps.slices):
         if variable.is_constant or variable.layer >= len(streams):
             continue
-        found = error(maps.of(variable, streams).float(), targets[:, place])  # [l, N]
-        total = total + shares[place, variable.layer :] @ (found @ weights[:, place])
+        own = slice(variable.layer, None), slice(None), place
+        found = error(maps.of(variable, streams).float(), targets[own])  # [l, N]
+        total = total + shares[place, variable.layer :] @ (found * weights[own]).sum(dim=-1)
     return total
 
 
 def cross_entropy_within(slices: Tensor, target: Tensor) -> Tensor:
     """[l, N]: cross-entropy of a variable's slice [l, N, size]; 0 without a value."""
     errors = functional.cross_entropy(
-        slices.flatten(0, 1), target.repeat(len(slices)), ignore_index=NONE, reduction="none"
+        slices.flatten(0, 1), target.flatten(), ignore_index=NONE, reduction="none"
     )
     return errors.view(slices.shape[:2])
 
 
 def cosine_within(slices: Tensor, target: Tensor) -> Tensor:
     """[l, N]: 1 - cosine of a variable's slice [l, N, size] and its one-hot; 1 without a value."""
-    place = target.clamp(min=0).expand(slices.shape[:2])[..., None]  # [l, N, 1]
+    place = target.clamp(min=0)[..., None]  # [l, N, 1]
     dot = slices.gather(-1, place)[..., 0] * (target != NONE)  # [l, N]
     return 1 - dot / slices.norm(dim=-1).clamp(min=1e-8)
 
@@ -110,7 +114,7 @@ def cosine_alignment(maps: Maps, streams: Tensor, targets: Tensor, count: int) -
     first = targets.new_tensor([one.layer for one in maps.slices])  # [V]
     present = torch.arange(len(streams), device=first.device)[:, None] >= first  # [L, V]
     hot = present[:, None, :] & (targets != NONE)  # [L, N, V]
-    place = (targets.clamp(min=0) + starts).expand_as(hot)  # [L, N, V]
+    place = (targets.clamp(min=0) + starts).expand(hot.shape)  # [L, N, V]
     dot = (mapped.gather(-1, place) * hot).sum(dim=-1)  # [L, N]
     norms = mapped.norm(dim=-1) * hot.sum(dim=-1).sqrt()  # [L, N]
     cosines = dot / norms.clamp(min=1e-8)

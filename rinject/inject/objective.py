@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rinject.inject.batches import Batch
+from rinject.inject.codes import TrainedMaps
 from rinject.inject.forward import flat, logits_at
+from rinject.inject.interchange import Swap, swapped_part, swapped_stream
 from rinject.inject.losses import (
     SliceError,
     answer_loss,
@@ -26,10 +29,11 @@ from rinject.inject.losses import (
     kl_to_teacher,
     slice_alignment,
 )
-from rinject.inject.projection import Maps, Projection
-from rinject.inject.roll import Roll, roll_orthogonal, roll_rows, row_basis
+from rinject.inject.projection import Maps
+from rinject.inject.roll import Roll, kept_subspace, roll_around, roll_rows
 from rinject.inject.rows import FILLER
 from rinject.inject.settings import InjectSettings
+from rinject.inject.subspaces import Subspace
 from rinject.student import capture_streams, rewrite_stream
 
 SLICE_ERRORS: dict[str, SliceError] = {
@@ -63,7 +67,7 @@ class Objective(nn.Module):
     def __init__(
         self,
         student: PreTrainedModel,
-        projection: Projection,
+        projection: TrainedMaps,
         teacher: nn.Module,
         *,
         layers: Sequence[int],
@@ -83,17 +87,21 @@ class Objective(nn.Module):
         self._teacher = (teacher,)  # in a tuple: it is no part of what is trained
         self._roll = roll
         self._captured: dict[int, Tensor] = {}
-        self._basis: Tensor | None = None  # [D, r], while a forward pass is rolled
-        self._rolled_rows = 0
+        self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
+        self._task_rows = 0
+        self._swap: tuple[Swap, Subspace] | None = None
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Within the block the student's streams are reached."""
         with ExitStack() as hooks:
             self._captured = hooks.enter_context(capture_streams(self.student, self.layers))
-            if self._rolls:
-                rewrite = rewrite_stream(self.student, self.layers[-1], self._rewritten)
-                hooks.enter_context(rewrite)
+            for stream in range(len(self.layers)) if self.settings.is_interchange else ():
+                swap = partial(self._swapped, stream)
+                hooks.enter_context(rewrite_stream(self.student, self.layers[stream], swap))
+            for stream in self._rolled_streams:
+                roll = partial(self._rolled, stream)
+                hooks.enter_context(rewrite_stream(self.student, self.layers[stream], roll))
             yield
 
     def forward(self, batch: Batch | Callable[[], Any]) -> Any:
@@ -105,9 +113,9 @@ class Objective(nn.Module):
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         maps = self.projection.maps()
-        if self._rolls:
-            variable = self.output if self.settings.roll == "final-result" else None
-            self._basis = row_basis(maps, variable)
+        variable = self.output if self.settings.roll == "final-result" else None
+        self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
+        self._swap = None if batch.swap is None else (batch.swap, swapped_part(maps, batch.swap))
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
             "answer": answer_loss(seen.answered, batch.answers, batch.answer_count),
@@ -169,7 +177,7 @@ class Objective(nn.Module):
         streams = self._streams(batch.aligned_places)
         if not batch.text_ids.numel():
             return Seen(answered, streams, None)
-        self._rolled_rows = 0
+        self._task_rows = 0
         written = self.student(input_ids=batch.text_ids, use_cache=False).logits
         return Seen(answered, streams, flat(written))
 
@@ -178,7 +186,7 @@ class Objective(nn.Module):
 
         Rows are filled up on the right: under causal attention that needs no mask.
         """
-        self._rolled_rows = task_rows
+        self._task_rows = task_rows
         with logits_at(self.student, places):
             logits: Tensor = self.student(input_ids=ids, use_cache=False).logits
         return logits[0]
@@ -189,26 +197,47 @@ class Objective(nn.Module):
         return torch.stack(found)
 
     @property
-    def _rolls(self) -> bool:
-        return not self.settings.is_baseline and self.settings.roll != "none"
+    def _rolled_streams(self) -> range:
+        """The aligned streams around whose symbolic subspace the rest is rolled."""
+        last = len(self.layers) - 1
+        if self.settings.is_baseline or self.settings.roll == "none":
+            return range(0)
+        return range(1 if self.settings.roll == "strict" else last, last + 1)
 
-    def _rewritten(self, stream: Tensor) -> Tensor:
-        """The stream [B, T, D] with its task rows rolled."""
-        rows = self._rolled_rows
-        if not rows or self._basis is None:
+    def _rolled(self, place: int, stream: Tensor) -> Tensor:
+        """The aligned stream [B, T, D] of that place with its task rows rolled."""
+        rows = self._task_rows
+        if not rows:
             return stream
-        rolled = roll_orthogonal(stream[:rows], self._basis.to(stream.dtype), self._roll)
+        rolled = roll_around(stream[:rows], self._kept[place], self._roll)
         return torch.cat([rolled, stream[rows:]])
+
+    def _swapped(self, place: int, stream: Tensor) -> Tensor:
+        """The aligned stream [B, T, D] of that place with the intervention on it, if any."""
+        rows = self._task_rows
+        if not rows or self._swap is None or self._swap[0].layer != place:
+            return stream
+        swap, subspace = self._swap
+        return torch.cat([swapped_stream(stream[:rows], subspace, swap), stream[rows:]])
 
     # --- the losses -------------------------------------------------------------------------------
 
     def _alignment(self, maps: Maps, streams: Tensor, batch: Batch) -> Tensor:
         if self.settings.is_baseline:
             streams = streams.detach()
+        targets = self._by_stream(batch.swap, batch.targets, batch.swapped_targets)
         if self.settings.alignment == "cosine":
-            return cosine_alignment(maps, streams, batch.targets, batch.aligned_count)
+            return cosine_alignment(maps, streams, targets, batch.aligned_count)
+        weights = self._by_stream(batch.swap, batch.weights, batch.swapped_weights)
         error = SLICE_ERRORS[self.settings.alignment]
-        return slice_alignment(maps, streams, batch.targets, batch.weights, self.shares, error)
+        return slice_alignment(maps, streams, targets, weights, self.shares, error)
+
+    def _by_stream(self, swap: Swap | None, before: Tensor, after: Tensor | None) -> Tensor:
+        """[N, V], or [L, N, V]: `before` for the streams up to a swap, `after` for later ones."""
+        if swap is None or after is None:
+            return before
+        streams = range(len(self.layers))
+        return torch.stack([before if place <= swap.layer else after for place in streams])
 
     @torch.no_grad()
     def _taught(self, batch: Batch) -> Tensor:

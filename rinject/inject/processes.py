@@ -220,7 +220,13 @@ def within(module: nn.Module, work: Callable[[], T]) -> T:
 
 
 def check_shares(settings: InjectSettings, processes: int) -> None:
-    """Raises InputError where the processes cannot take as many rows each."""
+    """Raises InputError where the processes cannot take as many rows each, or need each other's."""
+    if settings.is_interchange and processes > 1:
+        raise InputError(
+            "--method interchange takes parts of the stream from other rows of the batch, which"
+            f" {processes} processes do not share",
+            hint="train in one process",
+        )
     for name in ("task_rows", "text_rows"):
         rows = getattr(settings, name)
         if rows % processes:

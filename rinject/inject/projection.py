@@ -46,6 +46,18 @@ def variable_slices(graph: Graph) -> tuple[VariableSlice, ...]:
 
 
 @dataclass(frozen=True)
+class Codes:
+    """Coordinates that variables have for themselves, R of them in all; see `codes.py`."""
+
+    read: Tensor
+    """[M, D, R]: what reads them."""
+    write: Tensor
+    """[M, D, R]: what changes them; read^T write is the identity."""
+    columns: tuple[tuple[int, int], ...]
+    """From where to where each variable's are."""
+
+
+@dataclass(frozen=True)
 class Maps:
     """The maps as tensors, ready to be applied; gradients pass to the projection they come from."""
 
@@ -54,6 +66,8 @@ class Maps:
     """[M, W, D]"""
     bias: Tensor
     """[M, W]"""
+    codes: Codes | None = None
+    """Where the maps read nothing of a variable but its code."""
 
     def __call__(self, streams: Tensor) -> Tensor:
         """All slices [L, N, W] of the aligned streams [L, N, D]."""
@@ -112,18 +126,26 @@ class Projection(nn.Module):
         for parameter in (self.weight, self.bias):
             nn.init.uniform_(parameter, -bound, bound, generator=generator)
         self.coordinates = coordinates
+        self.codes: Codes | None = None
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, maps: Maps) -> Projection:
+        """Maps as parameters in plain coordinates, no longer to be trained."""
+        count, _, width = maps.weight.shape
+        made = cls(maps.slices, width, maps=count).to(maps.weight)
+        made.weight.copy_(maps.weight)
+        made.bias.copy_(maps.bias)
+        made.codes = maps.codes
+        return made.eval()
 
     def maps(self) -> Maps:
         """What the parameters mean for plain streams."""
         if self.coordinates is None:
-            return Maps(self.slices, self.weight, self.bias)
+            return Maps(self.slices, self.weight, self.bias, self.codes)
         return Maps(self.slices, *self.coordinates.plain(self.weight, self.bias))
 
     @torch.no_grad()
     def plain(self) -> Projection:
         """The same maps with parameters in plain coordinates."""
-        maps, width = self.maps(), self.weight.shape[-1]
-        made = Projection(self.slices, width, maps=len(maps.weight)).to(self.weight)
-        made.weight.copy_(maps.weight)
-        made.bias.copy_(maps.bias)
-        return made.eval()
+        return self.of(self.maps())

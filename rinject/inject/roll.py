@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, distributed
 
 from rinject.inject.projection import Maps
+from rinject.inject.subspaces import Subspace, directions_of, group_subspace, span
 
 ENERGY = 0.9
-RANK_TOLERANCE = 1e-5
 Roll = Callable[[Tensor], Tensor]
 """Moves each row [T, D] of a batch [B, T, D] to the next place, the last one to the first."""
 
@@ -31,13 +31,26 @@ def roll_shared_rows(rows: Tensor) -> Tensor:
     return torch.cat([lasts[distributed.get_rank() - 1][None], rows[:-1]])
 
 
-def roll_orthogonal(stream: Tensor, basis: Tensor, roll: Roll = roll_rows) -> Tensor:
-    """h' = roll(h - P h) + P h along the batch; stream [B, T, D], P on the span of `basis` [D, r].
+def roll_around(stream: Tensor, subspace: Subspace, roll: Roll = roll_rows) -> Tensor:
+    """h' = roll(h - P h) + P h along the batch; stream [B, T, D], P on a subspace.
 
-    Columns of `basis` are orthonormal. No gradient flows through what is rolled.
+    No gradient flows through what is rolled.
     """
-    kept = (stream @ basis) @ basis.mT  # [B, T, D]
+    kept = subspace.part(stream)  # [B, T, D]
     return roll((stream - kept).detach()) + kept
+
+
+@torch.no_grad()
+def kept_subspace(maps: Maps, variable: str | None, layer: int) -> Subspace:
+    """What stays in place at a compiled stream: one variable's subspace, or (None) that of all.
+
+    Where variables have codes, their coordinates; else see :func:`row_basis`, which is for the last
+    stream.
+    """
+    if maps.codes is None:
+        return Subspace.orthogonal(row_basis(maps, variable))
+    held = [one for one in maps.slices if one.layer <= layer and variable in (None, one.name)]
+    return group_subspace(maps, held, layer)
 
 
 @torch.no_grad()
@@ -50,19 +63,12 @@ def row_basis(maps: Maps, variable: str | None) -> Tensor:
     apart), and the leading directions that carry `ENERGY` of their squared norm are taken.
     """
     if variable is None:
-        directions, strengths = _directions(_centred_rows(maps))
+        directions, strengths = directions_of(_centred_rows(maps))
         energy = strengths.square().cumsum(0) / strengths.square().sum()  # [min(W, D)]
         return directions[:, : int((energy < ENERGY).sum()) + 1]
     (found,) = (one for one in maps.slices if one.name == variable)
     weight, _ = maps.at(-1)  # [W, D]
-    directions, strengths = _directions(weight[found.start : found.stop])
-    return directions[:, strengths > RANK_TOLERANCE * strengths[0]]
-
-
-def _directions(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Principal directions [D, min(r, D)] of rows [r, D], and their singular values, falling."""
-    left, strengths, _ = torch.linalg.svd(rows.float().mT, full_matrices=False)
-    return left, strengths
+    return span(weight[found.start : found.stop])
 
 
 def _centred_rows(maps: Maps) -> Tensor:

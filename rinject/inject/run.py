@@ -21,11 +21,13 @@ from rinject.inject.batches import Batches, text_ids
 from rinject.inject.blocks import prepared_blocks
 from rinject.inject.board import board
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
+from rinject.inject.codes import CodedProjection, TrainedMaps
 from rinject.inject.coordinates import whitening
 from rinject.inject.failures import explained_memory, explained_writing
 from rinject.inject.fidelity import FidelityReport, fidelity
 from rinject.inject.forward import flat
 from rinject.inject.history import History
+from rinject.inject.interventions import Interventions
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
 from rinject.inject.objective import Objective
@@ -247,8 +249,12 @@ def _trainer(
     most = most_positions(injection.student.model)
     if most is not None and settings.text_tokens > most:
         raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {most}")
+    interventions = None
+    if settings.is_interchange:
+        interventions = Interventions(injection.program.header, targets, settings)
+    text = text_ids(texts, reconciliation)
     return Trainer(
-        batches=Batches(rows, text_ids(texts, reconciliation), targets, settings),
+        batches=Batches(rows, text, targets, settings, interventions),
         held_out=held_out,
         settings=settings,
         processes=processes,
@@ -299,12 +305,13 @@ def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> S
 
 def _projection(
     injection: Injection, model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]
-) -> Projection:
+) -> TrainedMaps:
     settings = injection.settings
     coordinates = None
     if settings.whiten:
         coordinates = whitening(_streams(model, batches, layers), settings.whiten)
-    return Projection(
+    kind = CodedProjection if settings.codes == "orthogonal" else Projection
+    return kind(
         variable_slices(injection.compiled.graph),
         hidden_size(model),
         maps=len(layers) if settings.maps == "per-layer" else 1,

@@ -11,12 +11,13 @@ from typing import Any
 from rinject.errors import InputError
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "method": ("tracr-injection", "finetune"),
+    "method": ("tracr-injection", "finetune", "interchange"),
     "alignment": ("slice", "slice-cosine", "cosine"),
     "positions": ("read", "answer"),
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
-    "roll": ("final-result", "subspace", "none"),
+    "codes": ("free", "orthogonal"),
+    "roll": ("final-result", "subspace", "strict", "none"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
     "precision": ("auto", "float32", "bfloat16"),
@@ -27,6 +28,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 _AT_LEAST_ONE = (
     "steps", "task_rows", "text_rows", "kl_every", "examples", "log_every", "eval_every",
+    "interchange_every",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
@@ -34,7 +36,7 @@ _NOT_NEGATIVE = (
     "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_SHARES = ("warmup", "decay", "rare")
+_SHARES = ("warmup", "decay", "rare", "interchange_start")
 _NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_minutes")
 
 
@@ -46,7 +48,8 @@ class InjectSettings:
     """
 
     method: str = "tracr-injection"
-    """`tracr-injection`, or the baseline `finetune`: no alignment and no roll, only a probe."""
+    """`tracr-injection`; `interchange`, which adds interventions on the program's variables; or the
+    baseline `finetune`: no alignment and no roll, only a probe."""
     alignment: str = "cosine"
     """Loss of the map: `cosine` over the whole stream (the paper's); or within the slice of each
     variable its cross-entropy, `slice`, or its cosine, `slice-cosine`."""
@@ -58,6 +61,9 @@ class InjectSettings:
     values, or in proportion to the `layer` that computes them."""
     maps: str = "shared"
     """One linear map, `shared` by all layers (the paper's), or one `per-layer`."""
+    codes: str = "free"
+    """What the map reads of variables: `free`, any directions for each of their values; or
+    `orthogonal`, a few coordinates for each variable alone, in which its values are points."""
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
@@ -102,7 +108,13 @@ class InjectSettings:
     """Weight of L_KL, the divergence from the untouched student on ordinary text."""
     roll: str = "final-result"
     """Which subspace the answer must travel through after the last aligned layer: the map's rows
-    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`."""
+    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`; or
+    `strict`: at every aligned layer, all that is not the variables' codes comes from elsewhere."""
+    interchange_every: int = 2
+    """Under `--method interchange` every n-th step intervenes: variables take their values from
+    elsewhere in the batch, and all that follows must change as in the program."""
+    interchange_start: float = 0.2
+    """Share of the steps before the first intervention."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None
@@ -161,6 +173,8 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"is a share of the steps, 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
+        strict_needs = self.roll != "strict" or self.codes == "orthogonal"
+        _check(strict_needs, "roll", "strict needs --codes orthogonal")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -220,6 +234,11 @@ class InjectSettings:
     def is_baseline(self) -> bool:
         """Whether the student is only finetuned."""
         return self.method == "finetune"
+
+    @property
+    def is_interchange(self) -> bool:
+        """Whether some steps intervene."""
+        return self.method == "interchange"
 
 
 TINY: dict[str, Any] = {

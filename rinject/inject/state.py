@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
+from rinject.inject.codes import TrainedMaps
 from rinject.inject.objective import Objective
 from rinject.inject.processes import Processes, fill, gathered, share_of, within
-from rinject.inject.projection import Projection
 from rinject.inject.settings import InjectSettings, flag
 from rinject.placing import sync
 from rinject.student import blocks
@@ -72,7 +72,7 @@ class State:
         return self.objective.student
 
     @property
-    def projection(self) -> Projection:
+    def projection(self) -> TrainedMaps:
         """Its maps."""
         return self.objective.projection
 

@@ -24,6 +24,9 @@ from rinject.compiler import compile_program
 from rinject.inject import InjectSettings
 from rinject.inject.batches import Batches, text_ids
 from rinject.inject.bundle import Bundle
+from rinject.inject.codes import CodedProjection, TrainedMaps
+from rinject.inject.coordinates import whitening
+from rinject.inject.interventions import Interventions
 from rinject.inject.layers import student_layers
 from rinject.inject.objective import Objective
 from rinject.inject.projection import Projection, variable_slices
@@ -198,7 +201,27 @@ def batches(**changed: object) -> Batches:
     chosen = settings(**changed)
     rows = example_rows(examples(task(), "train", chosen.examples, 0), reconciliation())
     targets = Targets(compiled().graph, reconciliation())
-    return Batches(rows, text_ids(TEXTS, reconciliation()), targets, chosen)
+    interventions = None
+    if chosen.is_interchange:
+        interventions = Interventions(program().header, targets, chosen)
+    text = text_ids(TEXTS, reconciliation())
+    return Batches(rows, text, targets, chosen, interventions)
+
+
+def projection(chosen: InjectSettings, streams: int) -> TrainedMaps:
+    """Random maps, in the coordinates of random streams where those are to be whitened."""
+    coordinates = None
+    if chosen.whiten:
+        drawn = torch.randn(200, WIDTH, generator=torch_generator(0, "streams"))
+        coordinates = whitening(drawn * torch.logspace(-1, 1, WIDTH), chosen.whiten)
+    kind = CodedProjection if chosen.codes == "orthogonal" else Projection
+    return kind(
+        variable_slices(compiled().graph),
+        WIDTH,
+        maps=streams if chosen.maps == "per-layer" else 1,
+        generator=torch_generator(0, "map"),
+        coordinates=coordinates,
+    )
 
 
 def objective(kind: str = "gpt2", **changed: object) -> Objective:
@@ -206,15 +229,9 @@ def objective(kind: str = "gpt2", **changed: object) -> Objective:
     chosen = settings(**changed)
     layers = student_layers(compiled().num_layers, LAYERS, chosen)
     slices = variable_slices(compiled().graph)
-    projection = Projection(
-        slices,
-        WIDTH,
-        maps=len(layers) if chosen.maps == "per-layer" else 1,
-        generator=torch_generator(0, "map"),
-    )
     return Objective(
         student(kind).model,
-        projection,
+        projection(chosen, len(layers)),
         student(kind, seed=1).model,
         layers=layers,
         output=compiled().graph.output,

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from rinject.inject.losses import cosine_alignment, cross_entropy_within, slice_alignment
 from rinject.inject.objective import Objective
-from rinject.inject.roll import roll_orthogonal, row_basis
+from rinject.inject.roll import roll_around, row_basis
+from rinject.inject.subspaces import Subspace
 from rinject.student import capture_streams, residual_streams, rewrite_stream
 
 KINDS = tuple(small_injection.CONFIGS)
@@ -80,7 +81,7 @@ def test_the_answer_travels_through_the_rolled_stream(kind, roll):
     basis = row_basis(objective.projection.maps(), "answer" if roll == "final-result" else None)
 
     def rewritten(stream: Tensor) -> Tensor:
-        return roll_orthogonal(stream, basis)
+        return roll_around(stream, Subspace.orthogonal(basis))
 
     with torch.no_grad(), rewrite_stream(student, objective.layers[-1], rewritten):
         logits = student(batch.ids).logits.flatten(0, 1)[batch.answer_places]

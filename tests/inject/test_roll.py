@@ -10,7 +10,8 @@ import torch
 from torch import distributed
 
 from rinject.inject.projection import Projection, VariableSlice
-from rinject.inject.roll import roll_orthogonal, roll_rows, roll_shared_rows, row_basis
+from rinject.inject.roll import roll_around, roll_rows, roll_shared_rows, row_basis
+from rinject.inject.subspaces import Subspace
 
 SLICES = (VariableSlice("many", 0, 20, 0), VariableSlice("answer", 20, 22, 1))
 WIDTH = 8
@@ -38,7 +39,7 @@ def test_kept_and_rolled(projection, variable):
     torch.testing.assert_close(basis.mT @ basis, torch.eye(basis.shape[1]))
     torch.manual_seed(1)
     stream = torch.randn(3, 5, WIDTH)
-    rolled = roll_orthogonal(stream, basis)
+    rolled = roll_around(stream, Subspace.orthogonal(basis))
     inside = basis @ basis.mT
     for row in range(3):
         expected = stream[row] @ inside + stream[row - 1] @ (torch.eye(WIDTH) - inside)
@@ -49,14 +50,16 @@ def test_gradients_pass_the_kept_part_only(projection):
     basis = row_basis(projection.maps(), "answer")
     stream = torch.randn(3, 5, WIDTH, requires_grad=True)
     weights = torch.randn(3, 5, WIDTH)
-    (gradient,) = torch.autograd.grad((roll_orthogonal(stream, basis) * weights).sum(), stream)
+    (gradient,) = torch.autograd.grad(
+        (roll_around(stream, Subspace.orthogonal(basis)) * weights).sum(), stream
+    )
     torch.testing.assert_close(gradient, weights @ basis @ basis.mT)
 
 
 def test_the_last_map_reads_its_output_as_before(projection):
     maps = projection.maps()
     stream = torch.randn(3, 5, WIDTH)
-    rolled = roll_orthogonal(stream, row_basis(maps, "answer"))
+    rolled = roll_around(stream, Subspace.orthogonal(row_basis(maps, "answer")))
     before, after = maps.slices_at(-1, stream), maps.slices_at(-1, rolled)
     torch.testing.assert_close(after[..., 20:], before[..., 20:])
     assert not torch.allclose(after[..., :20], before[..., :20])

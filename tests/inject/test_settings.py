@@ -39,7 +39,10 @@ def test_the_embedded_student_has_its_own_set_and_none_is_the_default():
         ({"student_rate": float("nan")}, "--student-rate must be at least 0"),
         ({"warmup": 1.5}, "--warmup is a share of the steps"),
         ({"warmup": 0.6, "decay": 0.6}, "--decay and --warmup together"),
-        ({"method": "magic"}, "--method must be tracr-injection or finetune, not 'magic'"),
+        (
+            {"method": "magic"},
+            "--method must be tracr-injection or finetune or interchange, not 'magic'",
+        ),
         *(({name: "x"}, "--" + name.replace("_", "-")) for name in CHOICES),
         ({"stepz": 3}, "there is no setting 'stepz'"),
     ],

@@ -1,0 +1,165 @@
+"""The interchange interventions of training steps, drawn by a stated rule, and what follows.
+
+Interchange intervention training, after Geiger et al., "Inducing causal structure for interpretable
+neural networks" (2022), section 4, and Gupta et al., "InterpBench" (2024), section 3. The rule: on
+every `interchange_every`-th step, from the share `interchange_start` of the steps on, one compiled
+stream is drawn evenly, and of the variables that its layer computes a group, each with probability
+one half. Then, evenly, either all positions that predict an answer token take the group's part of
+the stream from the same positions of another row; or any quarter of the positions that the program
+reads take it from anywhere in the batch. Where a variable of the group has no value, all stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rinject.graph.tables import NONE
+from rinject.inject.interchange import Swap, swapped_values
+from rinject.inject.randomness import generator
+from rinject.inject.rows import Rows, encode_all, rows_of
+from rinject.inject.settings import InjectSettings
+from rinject.inject.targets import Targets
+from rinject.lang import Header
+
+SHARE_ANYWHERE = 0.25
+
+
+@dataclass(frozen=True)
+class Intervened:
+    """The rows of one step under an intervention."""
+
+    rows: Rows
+    """With the answers that the program gives then."""
+    asked: np.ndarray
+    """bool [B, T]: the positions whose next token belongs to an answer that the program gives."""
+    answers: np.ndarray
+    """int64 [M]: those next tokens."""
+    swap: Swap
+    values: np.ndarray
+    """int64 [N, V]: the variables after it at all tokens read."""
+
+
+class Interventions:
+    """Draws interventions, each a pure function of the step."""
+
+    def __init__(self, header: Header, targets: Targets, settings: InjectSettings) -> None:
+        self.targets, self.settings, self.spelled = targets, settings, header.spelled
+        self._groups = _groups(targets)
+        graph = targets.graph
+        self._output = [one.name for one in graph.variables].index(graph.output)
+        self._answers = _answers(header, targets, ended=settings.end_answers)
+        self._any_answer = next((ids for ids in self._answers if ids), [])
+
+    def is_due(self, step: int) -> bool:
+        """Whether the step intervenes."""
+        settings = self.settings
+        begun = step >= settings.interchange_start * settings.steps
+        return begun and step % settings.interchange_every == 0
+
+    def at(self, step: int, rows: Rows, read_values: np.ndarray) -> Intervened:
+        """The rows of a step, whose variables are `read_values` [N, V], under its intervention."""
+        chance = generator(self.settings.seed, "interchange", step)
+        graph, read = self.targets.graph, rows.are_read()  # [B, T]
+        ids = np.full(read.shape, NONE)
+        ids[read] = self.targets.program_ids(rows)[read[:, : int(rows.read_lengths.max())]]
+        values = np.full((*read.shape, read_values.shape[-1]), NONE, dtype=np.int32)
+        values[read] = read_values
+        layer, group = self._drawn_group(chance)
+        places, sources = _drawn_places(chance, rows)
+        flat = values.reshape(-1, values.shape[-1])  # [B T, V]
+        known = ((flat[places] != NONE) & (flat[sources] != NONE))[:, group].all(axis=1)  # [K]
+        swap = Swap(layer, tuple(group.tolist()), places[known], sources[known])
+        after = swapped_values(graph, ids, values, swap)  # [B, T, V]
+        answer = self._spelled if self.spelled else self._at_once
+        answered, asked, answers = answer(rows, after[..., self._output])
+        swap = _moved(swap, rows.ids.shape[1], answered.ids.shape[1])
+        return Intervened(answered, asked, answers, swap, after[read].astype(np.int64))
+
+    def _drawn_group(self, chance: np.random.Generator) -> tuple[int, np.ndarray]:
+        """A compiled layer, and some of its variables [g], one at least."""
+        layer = int(chance.choice(list(self._groups)))
+        variables = self._groups[layer]
+        taken = chance.random(len(variables)) < 0.5
+        taken[chance.integers(len(variables))] = True
+        return layer, variables[taken]
+
+    def _at_once(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
+        """Rows with the whole answers that follow from the outputs [B, T]."""
+        starts = rows.prompt_lengths
+        values = outputs[np.arange(len(rows)), starts - 1]  # [B]
+        written = [self._written(value) for value in values]
+        prompts = [ids[:start].tolist() for ids, start in zip(rows.ids, starts, strict=True)]
+        answered = rows_of(prompts, [ids or self._any_answer for ids in written])
+        known = np.array([ids is not None for ids in written])
+        asked = answered.before_answer() & known[:, None]
+        return answered, asked, answered.ids[:, 1:][asked[:, :-1]]
+
+    def _spelled(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
+        """Each token of an answer is another one; what the program reads of the answer stays."""
+        following = np.full(rows.ids.shape, NONE)
+        for row, place in np.argwhere(rows.before_answer()):
+            written = self._written(outputs[row, place])
+            if written is not None and len(written) == 1:
+                (following[row, place],) = written
+        asked = following != NONE
+        return rows, asked, following[asked]
+
+    def _written(self, value: int) -> list[int] | None:
+        return None if value == NONE else self._answers[value]
+
+
+def _moved(swap: Swap, width: int, wide: int) -> Swap:
+    """The swap in rows of another width."""
+    places, sources = (at // width * wide + at % width for at in (swap.places, swap.sources))
+    return replace(swap, places=places, sources=sources)
+
+
+def _groups(targets: Targets) -> dict[int, np.ndarray]:
+    """For each compiled layer that computes some, the places of its variables that can differ."""
+    variables = targets.graph.variables
+    found: dict[int, list[int]] = {}
+    for place, variable in enumerate(variables):
+        if variable.size > 1:
+            found.setdefault(variable.layer, []).append(place)
+    return {layer: np.array(places) for layer, places in sorted(found.items())}
+
+
+def _drawn_places(chance: np.random.Generator, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Flat places [K] and where each takes from."""
+    if chance.random() < 0.5:
+        return _answer_places(chance, rows)
+    read = np.flatnonzero(rows.are_read())  # [N]
+    places = read[chance.random(len(read)) < SHARE_ANYWHERE]
+    return places, chance.choice(read, size=len(places))
+
+
+def _answer_places(chance: np.random.Generator, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """The places that predict an answer token, each with its like in another row."""
+    width, count = rows.ids.shape[1], len(rows)
+    asked = rows.before_answer() & rows.are_read()  # [B, T]
+    other = np.roll(np.arange(count), int(chance.integers(1, max(2, count))))
+    rows_, positions = np.nonzero(asked)
+    ordinal = positions - (rows.prompt_lengths[rows_] - 1)  # [K]
+    there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]
+    fits = (there < width) & asked[other[rows_], np.minimum(there, width - 1)]
+    return (rows_ * width + positions)[fits], (other[rows_] * width + there)[fits]
+
+
+def _answers(header: Header, targets: Targets, *, ended: bool) -> Sequence[list[int] | None]:
+    """For each value of the output the student's tokens that write it; None without any."""
+    graph, reconciliation = targets.graph, targets.reconciliation
+    rules = {(type(rule.value), rule.value): rule.text for rule in header.answers}
+    tail = [reconciliation.end] if ended and reconciliation.end is not None else []
+    found: list[list[int] | None] = []
+    for value in graph.variable(graph.output).values:
+        text = rules.get((type(value), value))
+        if text is None:
+            found.append(None)
+            continue
+        (ids,) = encode_all(reconciliation, [text])
+        is_last = not text if header.spelled else True
+        found.append([*ids, *(tail if is_last else [])] or None)
+    return found
