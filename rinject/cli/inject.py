@@ -37,13 +37,14 @@ def register(app: typer.Typer) -> None:
     )(inject)
 
 
-def _default(name: str) -> str:
+def default_words(name: str) -> str:
+    """A setting's default, as the help says it."""
     default = getattr(InjectSettings, name)
     words = "none" if default is None else str(default)
     return f"{words}; for tiny {TINY[name]}" if name in TINY else words
 
 
-@with_setting_options(InjectSettings, CHOICES, _default)
+@with_setting_options(InjectSettings, CHOICES, default_words)
 def inject(
     file: Annotated[
         Path | None,
@@ -91,7 +92,7 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = _with_text_found(wanted.settings(base, settings))  # before anything is loaded
+    chosen = with_text_found(wanted.settings(base, settings))  # before anything is loaded
 
     from rinject.student import device_of, load_student
 
@@ -106,7 +107,7 @@ def inject(
         )
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
-    result = _run(program, student, found, chosen, directory, resume, test_examples, json)
+    result = run_injection(program, student, found, chosen, directory, resume, test_examples, json)
     if not IS_MAIN:
         return
     remember_bundle(directory)
@@ -115,14 +116,14 @@ def inject(
     _report(result, directory, plot, time.monotonic() - begun, json)
 
 
-def _with_text_found(settings: InjectSettings) -> InjectSettings:
+def with_text_found(settings: InjectSettings) -> InjectSettings:
     """The settings with their text named so that it is found from everywhere."""
     from rinject.tasks.text import text_source
 
     return replace(settings, text=text_source(settings.text))
 
 
-def _run(
+def run_injection(
     program: Program,
     student: Student,
     task: Task,
@@ -132,22 +133,30 @@ def _run(
     test_examples: int,
     quiet: bool,
 ) -> Result:
+    """Compiles the program, injects it, and measures the bundle on so many test examples."""
     from rinject.compiler import compile_program
     from rinject.inject import inject
+    from rinject.inject.codes import code_words
+    from rinject.inject.projection import variable_slices
+    from rinject.student import hidden_size
     from rinject.tasks import up_to
+    from rinject.tasks.covering import Covering
     from rinject.tokens import reconcile
 
     up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
         compiled = compile_program(program, causal=program.header.causal)
+    if settings.codes == "orthogonal" and IS_MAIN:
+        note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
+    trained = Covering(program, task, reconciliation) if settings.data == "coverage" else task
     texts = _texts(settings, quiet=quiet)
     with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(
             compiled,
             student,
             reconciliation,
-            task,
+            trained,
             texts.train,
             settings,
             directory=directory,

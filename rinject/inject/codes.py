@@ -45,6 +45,16 @@ def code_ranks(slices: Sequence[VariableSlice], width: int) -> tuple[int, ...]:
     return tuple(min(need, limit) for need in needs)
 
 
+def code_words(slices: Sequence[VariableSlice], width: int) -> str:
+    """What fits, in words. Raises InputError as :func:`code_ranks` does."""
+    ranks = code_ranks(slices, width)
+    used = [rank for rank in ranks if rank]
+    return (
+        f"codes: {sum(ranks)} of {width} dimensions, up to {max(used, default=0)} for each of"
+        f" {len(used)} variables"
+    )
+
+
 def _total(needs: Sequence[int], limit: int) -> int:
     return sum(min(need, limit) for need in needs)
 
@@ -72,7 +82,7 @@ class CodedProjection(nn.Module):
         self.directions = nn.Parameter(torch.empty(maps, hidden_size, total))  # [M, D, R]
         self.codebook = nn.Parameter(torch.empty(maps, width, total))  # [M, W, R]
         self.bias = nn.Parameter(torch.zeros(maps, width))  # [M, W]
-        nn.init.normal_(self.directions, std=hidden_size**-0.5, generator=generator)
+        nn.init.normal_(self.directions, generator=generator)  # long: the rotation starts slowly
         nn.init.normal_(self.codebook, std=hidden_size**-0.5, generator=generator)
         self.register_buffer("mask", _mask(slices, self.columns))
         self.coordinates = coordinates

@@ -13,6 +13,7 @@ from rinject.errors import InputError
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("tracr-injection", "finetune", "interchange"),
     "alignment": ("slice", "slice-cosine", "cosine"),
+    "data": ("paper", "coverage"),
     "positions": ("read", "answer"),
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
@@ -53,6 +54,10 @@ class InjectSettings:
     alignment: str = "cosine"
     """Loss of the map: `cosine` over the whole stream (the paper's); or within the slice of each
     variable its cross-entropy, `slice`, or its cosine, `slice-cosine`."""
+    data: str = "paper"
+    """Which inputs to train on: those of the task's own rule, as in the `paper`; or, with
+    `coverage`, also edits of them that bring rare values, of any length that the program reads.
+    Suites are then no longer out of distribution."""
     positions: str = "read"
     """Where streams are aligned: at every token that the program `read`s, or only at those before a
     token of the `answer`."""

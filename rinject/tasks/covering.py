@@ -1,0 +1,173 @@
+"""Inputs beyond a task's own rule, with the program as the oracle: the data rule `coverage`.
+
+What a program supports is more than what its task draws: other lengths, values that hardly come up,
+characters that it ignores. Here training inputs are the task's own and edits of them, and an edit
+is taken for the values that it brings: of every s-op at every position, those that came up least.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from rinject.errors import RinjectError
+from rinject.graph.tables import NONE
+from rinject.lang import Header, Program
+from rinject.tasks.oracle import Oracle
+from rinject.tasks.sampler import Fresh
+from rinject.tasks.source import TaskSource
+from rinject.tasks.task import Split, Task, answer_text, fill_prompt
+from rinject.tokens import Reconciliation
+
+BATCH = 256  # edits evaluated at a time
+TAKEN = 64  # of a batch, those that bring most
+MOST_EDITS = 6
+REMEMBERED = 512  # inputs that edits are made of
+OTHERS = "zqk#"
+"""Characters that few programs read: edits put them in, so that ignoring them is learnt."""
+
+
+@dataclass(frozen=True, eq=False)
+class Covering:
+    """A task whose training inputs cover what its program computes. Held-out ones are its own."""
+
+    program: Program
+    task: Task
+    reconciliation: Reconciliation
+    """What the student's tokens are to the program: it labels what the student will read."""
+
+    @property
+    def header(self) -> Header:
+        return self.task.header
+
+    @property
+    def source(self) -> TaskSource | None:
+        """That of the task itself."""
+        found = getattr(self.task, "source", None)
+        return found if isinstance(found, TaskSource) else None
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """The program's own answers."""
+        return Oracle(self.program)
+
+    def output(self, text: str) -> Any:
+        return self.task.output(text)
+
+    def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, Any]]:
+        """As `Task.cases`; in the training split one half are edits."""
+        own = self.task.cases(split, rng)
+        if split != "train":
+            yield from own
+            return
+        yield from _Edits(self, own, rng).mixed()
+
+    def symbols(self, text: str) -> list[str]:
+        """What the program reads of the prompt around an input."""
+        prompt = fill_prompt(self.header, text)
+        return self.reconciliation.symbols(self.reconciliation.student_ids(prompt))
+
+    def values(self, inputs: Sequence[Sequence[str]]) -> np.ndarray:
+        """bool [B, S]: of the S values that all s-ops can have, those that come up in each input.
+
+        Inputs are symbols.
+        """
+        graph = self.oracle.graph
+        ids = graph.encode(inputs)  # [B, T]
+        rows = np.broadcast_to(np.arange(len(ids))[:, None], ids.shape)
+        known, here, found = graph.evaluate(ids), ids != NONE, []
+        for node in graph.nodes:
+            came_up = np.zeros((len(ids), len(node.values) + 1), dtype=bool)
+            came_up[rows[here], known[node][here]] = True  # none: the last, which does not count
+            found.append(came_up[:, :-1])
+        return np.concatenate(found, axis=1)
+
+
+class _Edits:
+    """One stream: the task's own inputs, edits of what came up, and what was covered."""
+
+    def __init__(self, covering: Covering, own: Iterator[tuple[str, Any]], rng: Random) -> None:
+        self.covering, self.own, self.rng = covering, own, rng
+        self.fresh = Fresh("train")
+        self.known: list[str] = []
+        self.characters: list[str] = []
+        self.seen: np.ndarray | float = 0.0  # [S]: inputs in which each value came up
+        self.waiting: deque[tuple[str, Any]] = deque()
+
+    def mixed(self) -> Iterator[tuple[str, Any]]:
+        for text, value in self.own:
+            if text not in self.fresh:
+                continue  # an edit led there before
+            self._keep(text)
+            yield text, value
+            if not self.waiting:
+                self._fill()
+            if self.waiting:
+                yield self.waiting.popleft()
+
+    def _keep(self, text: str) -> None:
+        self.fresh.use(text)
+        self.characters += [one for one in sorted(set(text)) if one not in self.characters]
+        if len(self.known) < REMEMBERED:
+            self.known.append(text)
+        else:
+            self.known[self.rng.randrange(REMEMBERED)] = text
+
+    def _fill(self) -> None:
+        """Lets the edits of a batch wait that bring most of what is rare and can be answered."""
+        texts = {self._edit(): None for _ in range(BATCH)}
+        read = {text: self.covering.symbols(text) for text in texts if text in self.fresh}
+        fitting = [text for text in read if 0 < len(read[text]) <= self.covering.oracle.longest]
+        if not fitting:
+            return
+        values = self.covering.values([read[text] for text in fitting])  # [B, S]
+        worth = values @ (1 / (1 + self.seen + values.sum(axis=0)))  # [B]
+        taken = np.argsort(-worth, kind="stable")[:TAKEN].tolist()
+        self.seen = self.seen + values[taken].sum(axis=0)
+        for text in (fitting[place] for place in taken):
+            value = self._answer(read[text])
+            if value is not None:
+                self._keep(text)
+                self.waiting.append((text, value))
+
+    def _answer(self, symbols: Sequence[str]) -> Any:
+        """The program's output; None where it cannot be written."""
+        try:
+            (output,) = self.covering.oracle.outputs([symbols])
+            answer_text(self.covering.header, output)
+        except RinjectError:
+            return None
+        return output
+
+    def _edit(self) -> str:
+        text = self.rng.choice(self.known)
+        for _ in range(self.rng.randint(1, MOST_EDITS)):
+            text = self._edited(text)
+        return text
+
+    def _edited(self, text: str) -> str:
+        """One small change: characters replaced, left out, repeated, or taken from elsewhere."""
+        rng, one = self.rng, self._character()
+        start = rng.randint(0, len(text))
+        end = min(len(text), start + rng.choice((1, 1, 2, 4, 8, len(text))))
+        other = rng.choice(self.known)
+        return rng.choice(
+            (
+                text[:start] + one + text[start + 1 :],
+                text[:start] + text[end:],
+                text[:start] + one + text[start:],
+                text[:end] + text[start:],
+                text[:start] + other[start:],
+                text.replace(rng.choice(text), one) if text else one,
+            )
+        )
+
+    def _character(self) -> str:
+        others = self.rng.random() < 0.1
+        return self.rng.choice(OTHERS if others else self.characters)

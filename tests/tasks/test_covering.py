@@ -1,0 +1,75 @@
+"""Training inputs that cover what a program computes, labelled by the program itself."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from rinject.lang import load_program
+from rinject.student import load_student
+from rinject.tasks import find_task, split_of
+from rinject.tasks.covering import Covering
+from rinject.tokens import reconcile
+
+PROGRAMS = Path(__file__).parents[2] / "programs"
+
+
+@pytest.fixture(scope="module", params=["shuffle_dyck", "count", "int_sum"])
+def covering(request) -> Covering:
+    program = load_program(PROGRAMS / f"{request.param}.rasp")
+    tokenizer = load_student("tiny").tokenizer
+    return Covering(program, find_task(program), reconcile(tokenizer, program.header))
+
+
+@pytest.fixture(scope="module")
+def drawn(covering) -> list[tuple[str, object]]:
+    return list(islice(covering.cases("train", Random(1)), 300))
+
+
+def test_outputs_are_the_program_s(covering, drawn):
+    outputs = covering.oracle.outputs([covering.symbols(text) for text, _ in drawn])
+    assert outputs == [value for _, value in drawn]
+
+
+def test_no_input_comes_twice_and_all_belong_to_the_split(drawn):
+    texts = [text for text, _ in drawn]
+    assert len({*texts}) == len(texts)
+    assert {split_of(text) for text in texts} == {"train"}
+
+
+def test_all_fit(covering, drawn):
+    longest = covering.oracle.longest
+    assert max(len(covering.symbols(text)) for text, _ in drawn) <= longest
+
+
+def test_more_values_come_up_than_by_the_task_s_own_rule(covering, drawn):
+    own = list(islice(covering.task.cases("train", Random(1)), len(drawn)))
+    counts = [
+        covering.values([covering.symbols(text) for text, _ in inputs]).any(axis=0).sum()
+        for inputs in (drawn, own)
+    ]
+    assert counts[0] > counts[1]
+
+
+def test_values_are_those_of_the_graph(covering, drawn):
+    inputs = [covering.symbols(text) for text, _ in drawn[:5]]
+    found, graph = covering.values(inputs), covering.oracle.graph
+    for row, symbols in zip(found, inputs, strict=True):
+        known = graph.evaluate(graph.encode([symbols]))
+        expected = [
+            place in known[node] for node in graph.nodes for place in range(len(node.values))
+        ]
+        assert row.tolist() == expected
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_held_out_inputs_are_the_task_s_own(covering, split):
+    found = list(islice(covering.cases(split, Random(2)), 20))
+    assert found == list(islice(covering.task.cases(split, Random(2)), 20))
+
+
+def test_the_same_chance_gives_the_same_inputs(covering, drawn):
+    assert list(islice(covering.cases("train", Random(1)), 10)) == drawn[:10]
