@@ -26,6 +26,15 @@ def check_target(directory: Path, mark: str) -> None:
         )
 
 
+def check_file_target(path: Path) -> None:
+    """Raises InputError where no file can be written."""
+    if path.is_dir():
+        raise InputError(f"{path} is a directory", hint="name a file")
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(f"cannot write to {nearest}", hint="choose another place")
+
+
 @contextmanager
 def placed(directory: str | Path, mark: str) -> Iterator[Path]:
     """Yields a new directory to write to, which takes the place of `directory` afterwards.

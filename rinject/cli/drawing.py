@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.text import Text
 
 from rinject.cli.diagram_words import column_head, counted, one_line, totals
 from rinject.errors import InputError
-from rinject.placing import placed_file
+from rinject.placing import check_file_target, placed_file
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Column, Diagram, DiagramNode
@@ -42,11 +41,7 @@ def check_picture(path: Path) -> None:
             f"{path} does not end like a picture",
             hint=f"the formats are {', '.join(FORMATS)}",
         )
-    if path.is_dir():
-        raise InputError(f"{path} is a directory", hint="name a file")
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(f"cannot write to {nearest}", hint="choose another place")
+    check_file_target(path)
 
 
 def save_drawing(diagram: Diagram, path: str | Path) -> None:

@@ -1,7 +1,8 @@
 """Evaluation: what a bundle knows, says and has forgotten, as records."""
 
 from rinject.evaluate.accuracy import AccuracyReport, accuracy
-from rinject.evaluate.decode import Cell, DecodeTable, Token, VariableRow, decode
+from rinject.evaluate.decode import Cell, DecodeTable, VariableRow, decode, decode_all
+from rinject.evaluate.decode_reading import Reading, Token, read_prompts
 from rinject.evaluate.fidelity import FidelityReport, fidelity
 from rinject.evaluate.intervals import wilson
 from rinject.evaluate.perplexity import PerplexityReport, perplexity
@@ -15,14 +16,17 @@ __all__ = [
     "EvalReport",
     "FidelityReport",
     "PerplexityReport",
+    "Reading",
     "SuiteReport",
     "Token",
     "VariableRow",
     "accuracy",
     "decode",
+    "decode_all",
     "evaluate",
     "fidelity",
     "measure_suites",
     "perplexity",
+    "read_prompts",
     "wilson",
 ]

@@ -10,7 +10,7 @@ import torch
 from inject import small_injection
 
 from rinject.errors import InputError
-from rinject.evaluate import decode
+from rinject.evaluate import decode, decode_all
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.rows import rows_of
 from rinject.inject.targets import Targets
@@ -109,3 +109,30 @@ def test_a_layer_that_does_not_exist(bundle, layer):
     with pytest.raises(InputError, match=f"--layer {layer}") as caught:
         decode(bundle, "()", layer=layer)
     assert caught.value.hint == "its layers are 0 (the embedding) to 4"
+
+
+def test_many_prompts_are_read_as_each_alone(bundle):
+    texts = ["(())", ")", "()()()", PROMPT]
+    together = decode_all(bundle, texts, layer=3, generate=True)
+    alone = [decode(bundle, text, layer=3, generate=True) for text in texts]
+    assert together == alone
+
+
+def test_of_many_prompts_the_one_that_is_too_long_is_named(bundle):
+    with pytest.raises(InputError, match=r"^'Is it balanced\? \({30}.*: the prompt has 38 tokens"):
+        decode_all(bundle, ["()", "(" * 30])
+
+
+def test_an_answer_that_the_program_does_not_read(bundle):
+    plain, followed = decode(bundle, "()"), decode(bundle, "()", generate=True)
+    count = len(plain.tokens)
+    assert not plain.is_followed
+    assert followed.is_followed
+    assert (followed.answer, followed.prompt_tokens) == (plain.answer, count)
+    assert "".join(token.text for token in followed.tokens[count:]) == plain.answer
+    assert followed.tokens[count - 1].writes == followed.tokens[count].text
+    for row, longer in zip(plain.rows, followed.rows, strict=True):
+        assert longer.cells[:count] == row.cells
+        assert all(cell.true is None for cell in longer.cells[count:])
+        assert all(cell.decoded is not None for cell in longer.cells[count:])
+    assert [token.is_read for token in followed.tokens].count(True) == count

@@ -6,38 +6,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 from inject.small_injection import without_end
 
-from rinject.compiler import compile_program
 from rinject.evaluate import decode
-from rinject.evaluate.decode import MOST_ANSWER_TOKENS
+from rinject.evaluate.decode_answers import MOST_ANSWER_TOKENS
 from rinject.inject.bundle import Bundle
-from rinject.inject.projection import Projection, variable_slices
-from rinject.inject.randomness import torch_generator
-from rinject.inject.record import ProgramRecord, variable_records
-from rinject.lang import load_program
-from rinject.tokens import reconcile
 
 
 @pytest.fixture
 def spelling() -> Bundle:
-    """An untrained student of the program that repeats digits."""
-    program = load_program(text=small_injection.SPELLED)
-    compiled = compile_program(program)
-    reconciliation = reconcile(small_injection.tokenizer(), program.header)
-    slices = variable_slices(compiled.graph)
-    plain = small_injection.bundle()
-    record = replace(
-        plain.record,
-        program=ProgramRecord.of(program),
-        variables=variable_records(compiled.graph),
-        layers=tuple(range(compiled.num_layers + 1)),
-        symbols=reconciliation.to_record(),
-        prompt=program.header.prompt or "",
-    )
-    projection = Projection(slices, small_injection.WIDTH, generator=torch_generator(0, "map"))
-    return Bundle(plain.model, reconciliation, compiled.graph, projection, record)
+    return spelled_bundle()
 
 
 def always(bundle: Bundle, text: str) -> Bundle:
@@ -79,3 +59,34 @@ def test_the_blank_at_the_end_of_a_prompt_stays(spelling: Bundle) -> None:
     for text in ("12", "Say 12 again:", "Say 12 again: ", "Say 12 again:\n"):
         assert decode(other, text).prompt == "Say 12 again: "
     assert decode(other, "Say 12 again: 1").prompt == "Say 12 again: 1"
+
+
+def test_true_values_go_on_over_the_answer(spelling: Bundle) -> None:
+    bundle = always(spelling, "2")
+    plain, followed = decode(bundle, "31"), decode(bundle, "31", generate=True)
+    written = followed.tokens[followed.prompt_tokens :]
+    assert followed.tokens[: followed.prompt_tokens - 1] == plain.tokens[:-1]
+    assert [token.text for token in written] == ["2"] * MOST_ANSWER_TOKENS
+    assert [token.symbol for token in written] == ["2"] * MOST_ANSWER_TOKENS
+    read = sum(token.is_read for token in followed.tokens)
+    assert read == bundle.graph.max_seq_len
+    symbols = [token.symbol or "" for token in followed.tokens[:read]]
+    named = [row for row in followed.rows if row.name in bundle.program.names]
+    assert "next" in [row.name for row in named]
+    for row in named:
+        program = bundle.program.evaluate(symbols, row.name)
+        assert [cell.true for cell in row.cells] == [*program, *[None] * (len(row.cells) - read)]
+
+
+def test_the_end_is_what_is_written_last(spelling: Bundle) -> None:
+    followed = decode(always(spelling, "<|endoftext|>"), "31", generate=True)
+    assert len(followed.tokens) == followed.prompt_tokens
+    assert [token.writes for token in followed.tokens][-2:] == [None, ""]
+    assert followed.is_followed
+
+
+def test_without_end_the_last_token_is_not_read(spelling: Bundle) -> None:
+    followed = decode(without_end(always(spelling, "3")), "312", generate=True)
+    assert [token.text for token in followed.tokens[-3:]] == ["3", "3", "3"]
+    assert [token.is_read for token in followed.tokens[-3:]] == [True, True, False]
+    assert [token.writes for token in followed.tokens[-4:]] == ["3", "3", "3", None]

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: one file each, which asks for nothing else."""
