@@ -7,7 +7,7 @@ from math import sqrt
 NORMAL_95 = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
-def wilson(right: int, n: int, quantile: float = NORMAL_95) -> tuple[float, float]:
+def wilson(right: float, n: int, quantile: float = NORMAL_95) -> tuple[float, float]:
     """The score interval of a share, `right` of `n`; by default the one of 95 %.
 
     Wilson, J. Am. Stat. Assoc. 22 (1927), 209-212. Unlike the textbook's normal interval it stays

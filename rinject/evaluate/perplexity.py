@@ -46,7 +46,26 @@ def perplexity(
 def perplexity_of_ids(
     model: PreTrainedModel, ids: np.ndarray, *, window: int = WINDOW
 ) -> PerplexityReport:
-    """The same on one row of ids [K]: windows side by side, each token but the first predicted."""
+    """The same on one row of ids [K]."""
+    found = window_losses(model, ids, window=window)
+    tokens = int(found.tokens.sum())
+    return PerplexityReport(math.exp(found.losses.sum() / tokens), tokens, found.window)
+
+
+@dataclass(frozen=True)
+class WindowLosses:
+    """What text costs a model, in windows side by side: each token but the first is predicted."""
+
+    losses: np.ndarray
+    """float64 [W]: the summed negative log-likelihood of each window."""
+    tokens: np.ndarray
+    """int64 [W]: the tokens predicted in each; as many in all but the last."""
+    window: int
+    """Tokens that the model sees at once, at most."""
+
+
+def window_losses(model: PreTrainedModel, ids: np.ndarray, *, window: int = WINDOW) -> WindowLosses:
+    """The losses on one row of ids [K]. Raises InputError where nothing can be predicted."""
     if len(ids) < 2:
         raise InputError("there is no text to measure perplexity on")
     config = model.config.get_text_config(decoder=True)
@@ -56,15 +75,17 @@ def perplexity_of_ids(
     whole = (len(row) - 1) // window * window
     inputs = [*row[:whole].view(-1, window).split(at_once), row[None, whole:-1]]
     following = [*row[1 : whole + 1].view(-1, window).split(at_once), row[None, whole + 1 :]]
-    sums = [_loss(model, x, y) for x, y in zip(inputs, following, strict=True) if x.numel()]
-    tokens = len(row) - 1
-    return PerplexityReport(math.exp(sum(sums) / tokens), tokens, window)
+    pairs = [(x, y) for x, y in zip(inputs, following, strict=True) if x.numel()]
+    tokens = [np.full(len(x), x.shape[1], dtype=np.int64) for x, _ in pairs]
+    losses = [_losses(model, x, y) for x, y in pairs]
+    return WindowLosses(np.concatenate(losses), np.concatenate(tokens), window)
 
 
 @torch.no_grad()
-def _loss(model: PreTrainedModel, inputs: Tensor, following: Tensor) -> float:
-    """Summed negative log-likelihood of the tokens [B, T] that follow each input token [B, T]."""
+def _losses(model: PreTrainedModel, inputs: Tensor, following: Tensor) -> np.ndarray:
+    """float64 [B]: each row's summed negative log-likelihood of the tokens [B, T] that follow its
+    input tokens [B, T]."""
     logits = model(input_ids=inputs.to(model.device), use_cache=False).logits  # [B, T, vocabulary]
     flat = logits.flatten(0, 1).float()
-    loss = functional.cross_entropy(flat, following.to(model.device).flatten(), reduction="sum")
-    return float(loss)
+    loss = functional.cross_entropy(flat, following.to(model.device).flatten(), reduction="none")
+    return loss.view(following.shape).double().sum(dim=1).cpu().numpy()

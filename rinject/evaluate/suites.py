@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import compress
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedModel
 
+import rinject
 from rinject.errors import InputError, RinjectError
 from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.intervals import wilson
@@ -15,9 +21,20 @@ from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
 from rinject.inject.positions import most_positions
 from rinject.inject.rows import Rows
-from rinject.tasks import Example, answer_text
+from rinject.lang import Program
+from rinject.lang.diagnostics import did_you_mean
+from rinject.tasks import Example, Task, answer_text, choose_suites, examples, find_suites, split_of
+from rinject.tasks.agreement import check_agreement
 from rinject.tasks.oracle import ROWS, Oracle
-from rinject.tasks.suites import Suite
+from rinject.tasks.registry import TASKS, task_source
+from rinject.tasks.suites import SUITES, Suite
+
+ALL = "all"
+UNTOUCHED = "none"
+"""The method of a student without a program."""
+OWN_CODE = Path(rinject.__file__).parent
+FEW = 4
+"""Outputs of a task that a header must be able to write before its program is run on more."""
 
 Report = Callable[[int, int], None]
 """Sees how many suites are done, of how many."""
@@ -25,16 +42,18 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SuiteReport:
-    """One suite, and one student with a program in it."""
+    """One suite, and one student."""
 
     task: str
-    """The name of the program."""
+    """The task whose suite it is: the program's, or a built-in one that the program computes."""
     suite: str
     method: str
-    """How the program came into the student."""
-    supported: float | None
-    """Share of the examples that the program itself answers right, found by running it; one that
-    does not fit its positions it does not answer. None without examples."""
+    """How the program came into the student; `none` is the student before that."""
+    supported: bool
+    """Whether the program itself answers every example right, found by running it; one that does
+    not fit its positions it does not answer. False without examples."""
+    solved: float | None
+    """The share of the n that it answers right; None where none could be asked."""
     n: int
     """Examples asked: those that fit the student's positions."""
     skipped: int
@@ -45,7 +64,7 @@ class SuiteReport:
     """Its 95 % confidence interval (Wilson)."""
     fidelity: float | None
     """Mean fidelity of the changing variables over the examples that the program can read; None
-    where it can read none, or no variable changes."""
+    where it can read none, no variable changes, or the student holds no program."""
     read: int
     """Examples that the program can read."""
 
@@ -54,42 +73,139 @@ class SuiteReport:
         return asdict(self) | {"ci": None if self.ci is None else list(self.ci)}
 
 
+@dataclass(frozen=True)
+class TaskSuite:
+    """A suite, and the task that it belongs to."""
+
+    task: str
+    suite: Suite
+
+
+# --- which suites ---------------------------------------------------------------------------------
+
+
+def bundle_suites(bundle: Bundle, task: Task, name: str = ALL) -> list[TaskSuite]:
+    """The suites of a bundle's task, and of every other built-in task that its program computes.
+
+    Which those are is found by running the program. Of their suites only inputs of the test split
+    are taken, since training may have had the others; a task of one's own parts its inputs in its
+    own way and has its own suites alone. `name` chooses those of one name. Raises InputError where
+    there is none.
+    """
+    program = bundle.program
+    found = [TaskSuite(program.name, suite) for suite in find_suites(task)]
+    if task_source(task) is None:
+        others = [other for other in TASKS if not found or other != program.name]
+        found += [
+            TaskSuite(other, _held_out(suite))
+            for other in others
+            if _computes(program, other)
+            for suite in SUITES[other]
+        ]
+    if not found:
+        choose_suites(task)  # says what there is
+    if name == ALL:
+        return found
+    names = list(dict.fromkeys(one.suite.name for one in found))
+    if name not in names:
+        hint = did_you_mean(name, names, otherwise=f"they are: {', '.join(names)}")
+        raise InputError(f"`{program.name}` has no suite {name!r}", hint=hint)
+    return [one for one in found if one.suite.name == name]
+
+
+def _computes(program: Program, name: str) -> bool:
+    """Whether a program answers as a built-in task does, on a few inputs."""
+    task = TASKS[name](program.header)
+    try:
+        examples(task, "train", FEW, seed=0)
+        check_agreement(program, task, name)
+    except (RinjectError, TypeError):  # a header that spells its answers writes no number
+        return False
+    return True
+
+
+def _held_out(suite: Suite) -> Suite:
+    def inputs(rng: Random) -> Iterator[str]:
+        return (text for text in suite.inputs(rng) if split_of(text) == "test")
+
+    return replace(suite, inputs=inputs)
+
+
+# --- measuring ------------------------------------------------------------------------------------
+
+
 def measure_suites(
     bundle: Bundle,
-    suites: Sequence[Suite],
+    suites: Sequence[Suite | TaskSuite],
     *,
     n: int = 500,
     seed: int = 42,
+    base: PreTrainedModel | None = None,
     report: Report = lambda _done, _total: None,
 ) -> list[SuiteReport]:
-    """Each suite on up to `n` examples. Raises InputError where an output cannot be written."""
+    """Each suite on up to `n` examples; a suite without a task is of the program's own.
+
+    With `base`, that model is asked in place of the bundle's: the student before the injection, on
+    the same tokens. Raises InputError where an output cannot be written, and for a suite of one's
+    own that fails.
+    """
     oracle = Oracle(bundle.program)
     found: list[SuiteReport] = []
-    for done, suite in enumerate(suites):
+    for done, one in enumerate(suites):
         report(done, len(suites))
-        examples = suite.examples(bundle.program.header, n, seed)
-        found.append(_measure(bundle, oracle, suite, examples))
+        kept = one if isinstance(one, TaskSuite) else TaskSuite(bundle.program.name, one)
+        drawn = suite_examples(bundle, kept.suite, n, seed)
+        found.append(_measure(bundle, base, oracle, kept, drawn))
     return found
 
 
+def suite_examples(bundle: Bundle, suite: Suite, n: int, seed: int) -> list[Example]:
+    """The examples of a suite, whose inputs and answers may come from the user's Python."""
+    try:
+        return suite.examples(bundle.program.header, n, seed)
+    except RinjectError:
+        raise
+    except (Exception, SystemExit) as error:
+        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
+        raise InputError(
+            f"the suite {suite.name!r} fails{_place(error)}: {reason.rstrip(':')}",
+            hint="its `inputs(rng)` gives texts, its `truth(text)` the right output for each",
+        ) from error
+
+
+def _place(error: BaseException) -> str:
+    """The file and line of the user's own code that an error went through, if any."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not Path(frame.filename).is_relative_to(OWN_CODE):
+            return f" at {frame.filename}:{frame.lineno}"
+    return ""
+
+
 def _measure(
-    bundle: Bundle, oracle: Oracle, suite: Suite, examples: Sequence[Example]
+    bundle: Bundle,
+    base: PreTrainedModel | None,
+    oracle: Oracle,
+    one: TaskSuite,
+    drawn: Sequence[Example],
 ) -> SuiteReport:
-    rows = bundle.rows(examples)
-    fitting = rows.take(rows.lengths <= (most_positions(bundle.model) or np.inf))
-    read = fitting.take(fitting.read_lengths <= bundle.graph.max_seq_len)
-    right = right_answers(bundle.model, fitting)
-    asked = len(fitting)
+    rows = bundle.rows(drawn)
+    fits = rows.lengths <= (most_positions(bundle.model) or np.inf)  # [B]
+    asked = rows.take(fits)
+    read = asked.take(asked.read_lengths <= bundle.graph.max_seq_len)
+    right = right_answers(bundle.model if base is None else base, asked)
+    solved = which_solved(bundle, oracle, asked, list(compress(drawn, fits)))
+    n = len(asked)
     return SuiteReport(
-        task=bundle.record.program.name,
-        suite=suite.name,
-        method=bundle.record.settings.method,
-        supported=_supported(bundle, oracle, rows, examples),
-        n=asked,
-        skipped=len(rows) - asked,
-        accuracy=float(right.mean()) if asked else None,
-        ci=wilson(int(right.sum()), asked) if asked else None,
-        fidelity=fidelity(bundle, read).mean if len(read) else None,
+        task=one.task,
+        suite=one.suite.name,
+        method=bundle.record.settings.method if base is None else UNTOUCHED,
+        supported=bool(n and solved.all()),
+        solved=float(solved.mean()) if n else None,
+        n=n,
+        skipped=len(rows) - n,
+        accuracy=float(right.mean()) if n else None,
+        ci=wilson(int(right.sum()), n) if n else None,
+        fidelity=fidelity(bundle, read).mean if len(read) and base is None else None,
         read=len(read),
     )
 
@@ -97,20 +213,18 @@ def _measure(
 # --- what the program itself answers --------------------------------------------------------------
 
 
-def _supported(
-    bundle: Bundle, oracle: Oracle, rows: Rows, examples: Sequence[Example]
-) -> float | None:
-    """The share of the examples that the program solves on the tokens of the student."""
+def which_solved(bundle: Bundle, oracle: Oracle, rows: Rows, drawn: Sequence[Example]) -> np.ndarray:
+    """bool [B]: the examples that the program solves on the tokens of the student."""
     prompts = [
         bundle.reconciliation.symbols(ids[:length])
         for ids, length in zip(rows.ids, rows.prompt_lengths, strict=True)
     ]
-    answers = _program_answers(oracle, prompts)
-    solved = [given == one.answer for given, one in zip(answers, examples, strict=True)]
-    return float(np.mean(solved)) if solved else None
+    answers = program_answers(oracle, prompts)
+    pairs = zip(answers, drawn, strict=True)
+    return np.array([given == one.answer for given, one in pairs], dtype=bool)
 
 
-def _program_answers(oracle: Oracle, prompts: Sequence[list[str]]) -> list[str | None]:
+def program_answers(oracle: Oracle, prompts: Sequence[list[str]]) -> list[str | None]:
     """The program's answer to each prompt; None where it has none that can be written."""
     found: list[str | None] = [None] * len(prompts)
     fitting = [i for i, symbols in enumerate(prompts) if len(symbols) <= oracle.longest]

@@ -12,7 +12,10 @@ from rinject.cli.console import stdout
 
 PAPERS = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
 LONG_PROMPT = "Are parenthesis here correctly matched? {input}\\nAnswer:"
-KEYS = {"task", "suite", "method", "supported", "n", "skipped", "accuracy", "ci", "fidelity"}
+KEYS = {
+    *("task", "suite", "method", "supported", "solved", "n", "skipped", "accuracy", "ci"),
+    *("fidelity", "read", "bundle"),
+}
 LISTED = PROGRAM.replace("longest    40;", 'longest    40; examples "mine.jsonl";')
 OWN = """
 from rinject.tasks import Sampler, Suite
@@ -53,10 +56,10 @@ def test_all_suites_as_json(papers: Path) -> None:
     suites = [record["suite"] for record in ran.json]
     assert suites == ["almost balanced", "almost balanced, long", "3x length", "extra family"]
     for record in ran.json:
-        assert set(record) >= KEYS
+        assert set(record) == KEYS
         assert record["task"] == "shuffle_dyck"
         assert record["n"] + record["skipped"] == 12
-        assert 0 <= record["supported"] <= 1
+        assert record["supported"] is (record["solved"] == 1)
         low, high = record["ci"]
         assert low <= record["accuracy"] <= high
 
@@ -69,11 +72,29 @@ def test_two_bundles_side_by_side(papers: Path, monkeypatch: pytest.MonkeyPatch)
     assert ran.code == 0, ran.err
     assert ran.out.count(bundle.name) == 2  # of one method, so they go by their names
     row = next(line for line in ran.out.splitlines() if "3x length" in line)
-    assert row.count("%") == 3
+    assert row.count("%") == 2
+    assert " yes " in row  # the program has room for what the student can be asked
     assert "3x length: strings of 5 to 90 brackets, half of them correct (n = 8)" in ran.err
     assert "almost balanced" not in ran.out + ran.err
     both = run(*command, "--json", where=papers).json
     assert len(both) == 8
+
+
+def test_the_student_before_the_injection_beside(
+    papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stdout, "width", 120)
+    command = ("ood", "--baseline", "none", "--n", "8", "--suite", "almost balanced")
+    ran = run(*command, where=papers)
+    assert ran.code == 0, ran.err
+    head = next(line for line in ran.out.splitlines() if "suite" in line)
+    assert head.split() == ["suite", "supported", "tracr-injection", "fidelity", "before"]
+    own, base = run(*command, "--json", where=papers).json
+    assert (own["method"], base["method"]) == ("tracr-injection", "none")
+    assert base["fidelity"] is None
+    assert own["n"] == base["n"] == 8
+    assert own["solved"] == base["solved"]
+    assert own["bundle"] != base["bundle"]
 
 
 def test_a_suite_that_does_not_exist(papers: Path) -> None:
@@ -130,5 +151,20 @@ def test_a_task_of_ones_own_is_kept_but_not_run_unasked(here: Path, student: Pat
         assert run(*command, "--task", "other.py:Mine", where=here).code == 0
     ran = run("ood", "--trust-task", "--json", where=here)
     assert [(record["suite"], record["n"]) for record in ran.json] == [("opened", 2)]
-    assert ran.json[0]["supported"] == 1
+    assert ran.json[0]["supported"] is True
     shutil.rmtree(here / "made")
+
+
+def test_a_suite_of_ones_own_that_fails(here: Path, student: Path) -> None:
+    (here / "mine.py").write_text(OWN)
+    command = ("inject", "dyck.rasp", "-m", student, "-o", "made", "--task", "mine.py:Mine")
+    ran = run(*command, *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    failing = OWN.replace('"(((("]), truth)', '"(((("]), lambda text: text[7])')
+    assert failing != OWN
+    (here / "mine.py").write_text(failing)
+    ran = run("ood", "--task", "mine.py:Mine", where=here)
+    assert ran.code == 2
+    line = 1 + failing.splitlines().index(next(x for x in failing.splitlines() if "text[7]" in x))
+    assert f"the suite 'opened' fails at mine.py:{line}: IndexError: string index" in ran.err
+    assert "Traceback" not in ran.err

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
 import torch
 from inject import small_injection
 
+from rinject.errors import InputError
 from rinject.evaluate import accuracy, fidelity, wilson
-from rinject.evaluate.suites import SuiteReport, measure_suites
+from rinject.evaluate.suites import SuiteReport, bundle_suites, measure_suites
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import example_rows
-from rinject.tasks import Suite, example
+from rinject.lang import Program, load_program
+from rinject.tasks import Suite, example, find_task, split_of
 from rinject.tasks.shuffle_dyck import is_balanced
+from rinject.tasks.suites import SUITES
 
 
 def suite(name: str, *texts: str) -> Suite:
-    return Suite(name, name, lambda rng: iter(texts), lambda text: is_balanced(text, ["()", "<>"]))
+    return Suite(
+        name,
+        name,
+        lambda rng: iter(texts),
+        lambda text: is_balanced(text, [("(", ")"), ("<", ">")]),
+    )
 
 
 SHORT = suite("short", "()", "(())", ")(", "(", "()()", "(()", "())", "((()))")
@@ -40,7 +49,8 @@ def test_within_training_the_figures_are_those_of_eval(bundle: Bundle) -> None:
     assert (report.accuracy, report.n) == (measured.accuracy, 8)
     assert report.ci == wilson(sum(measured.right), 8)
     assert report.fidelity == fidelity(bundle, example_rows(drawn, bundle.reconciliation)).mean
-    assert (report.supported, report.skipped, report.read) == (1.0, 0, 8)
+    assert (report.supported, report.solved) == (True, 1.0)
+    assert (report.skipped, report.read) == (0, 8)
 
 
 def of_suite(of: Suite, n: int = 100) -> list:  # type: ignore[type-arg]
@@ -54,7 +64,8 @@ def test_fewer_examples_are_the_first_ones(bundle: Bundle) -> None:
 
 def test_what_does_not_fit_the_program_is_not_solved_and_not_read(bundle: Bundle) -> None:
     report = one(bundle, LONGER)
-    assert report.supported == pytest.approx(1 / 3)
+    assert report.supported is False
+    assert report.solved == pytest.approx(1 / 3)
     assert (report.n, report.read) == (3, 1)
 
 
@@ -68,15 +79,17 @@ def test_the_program_is_run_not_believed(bundle: Bundle) -> None:
         read = bundle.reconciliation.symbols(bundle.reconciliation.student_ids(prompt))
         solved.append(program.evaluate(read)[-1] is meant)
     assert 0 < sum(solved) < 4
-    assert one(bundle, STRANGE).supported == sum(solved) / 4
+    report = one(bundle, STRANGE)
+    assert (report.supported, report.solved) == (False, sum(solved) / 4)
 
 
 def test_what_does_not_fit_the_student_is_skipped(bundle: Bundle) -> None:
     report = one(bundle, LONGEST)
-    assert (report.n, report.skipped, report.supported) == (1, 1, 0.5)
+    assert (report.n, report.skipped) == (1, 1)
+    assert (report.supported, report.solved) == (True, 1.0)  # of what is asked
     none = one(bundle, suite("none", "(" * 70))
     assert (none.n, none.accuracy, none.ci, none.fidelity) == (0, None, None, None)
-    assert none.supported == 0
+    assert (none.supported, none.solved) == (False, None)
 
 
 def test_accuracy_follows_the_student(bundle: Bundle) -> None:
@@ -96,9 +109,109 @@ def test_accuracy_follows_the_student(bundle: Bundle) -> None:
 
 def test_records_for_machines(bundle: Bundle) -> None:
     record = one(replace(bundle), SHORT).to_record()
-    assert {"task", "suite", "supported", "n", "accuracy", "ci", "fidelity"} <= set(record)
+    assert {"task", "suite", "supported", "solved", "n", "accuracy", "ci", "fidelity"} <= set(
+        record
+    )
     assert record["task"] == "small_dyck"
     assert isinstance(record["ci"], list)
+    assert record["supported"] is True
+
+
+def test_the_base_is_asked_the_same_and_reads_no_variables(bundle: Bundle) -> None:
+    base = small_injection.student(seed=3).model
+    (report,) = measure_suites(bundle, [SHORT], base=base)
+    rows = bundle.rows(of_suite(SHORT))
+    assert report.accuracy == accuracy(base, rows).accuracy
+    assert (report.method, report.fidelity) == ("none", None)
+    assert (report.n, report.solved) == (8, 1.0)
+
+
+# --- which suites ---------------------------------------------------------------------------------
+
+COPY = """
+program my_dyck {
+    vocabulary "(", ")", "{", "}", "[", "]", "compute", "_";
+    longest    40;
+    attention  causal;
+    output     result;
+
+    prompt     "ok? {input}:";
+    symbol     ":" is "compute";
+    otherwise  "_";
+    answer     True is " yes";
+    answer     False is " no";
+}
+
+def family(left, right) {
+    depth = selector_width(select(tokens, left, ==)) - selector_width(select(tokens, right, ==));
+    lows = selector_width(select(depth, 0, <));
+    return depth == 0 and lows == 0;
+}
+curved = family("(", ")");
+curly = family("{", "}");
+square = family("[", "]");
+result = curved and curly and square if tokens == "compute" else False;
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """As much of a bundle as choosing its suites needs."""
+
+    program: Program
+
+
+def test_suites_of_a_task_that_the_program_computes_under_another_name() -> None:
+    program = load_program(text=COPY)
+    found = bundle_suites(Held(program), find_task(program))  # type: ignore[arg-type]
+    assert {one.task for one in found} == {"shuffle_dyck"}
+    assert [one.suite.name for one in found] == [suite.name for suite in SUITES["shuffle_dyck"]]
+    for one in found:
+        drawn = one.suite.examples(program.header, 20, 0)
+        assert len(drawn) == 20
+        assert {split_of(example.input) for example in drawn} == {"test"}
+    (chosen,) = bundle_suites(Held(program), find_task(program), "3x length")  # type: ignore[arg-type]
+    assert chosen.suite.name == "3x length"
+
+
+def test_a_program_that_computes_no_task_has_no_suites() -> None:
+    held = Held(small_injection.program())
+    with pytest.raises(InputError, match="no out-of-distribution suites for `small_dyck`"):
+        bundle_suites(held, small_injection.task())  # type: ignore[arg-type]
+
+
+# --- suites that fail -----------------------------------------------------------------------------
+
+
+def wrong_inputs(_rng: Random) -> Iterator[str]:
+    yield "()"
+    raise KeyError("shape")
+
+
+def no_texts(_rng: Random) -> Iterator[str]:
+    return iter([3])  # type: ignore[list-item]
+
+
+def wrong_truth(text: str) -> bool:
+    return text[99] == ")"
+
+
+@pytest.mark.parametrize(
+    ("failing", "message"),
+    [
+        (Suite("mine", "mine", wrong_inputs, bool), "KeyError: 'shape'"),
+        (Suite("mine", "mine", no_texts, bool), "TypeError: "),
+        (Suite("mine", "mine", lambda rng: iter(["()"]), wrong_truth), "IndexError: string"),
+    ],
+    ids=["inputs", "no texts", "truth"],
+)
+def test_a_suite_that_fails_is_an_error_of_one_line(failing: Suite, message: str) -> None:
+    bundle = small_injection.bundle()
+    with pytest.raises(InputError) as caught:
+        measure_suites(bundle, [failing])
+    assert "the suite 'mine' fails" in caught.value.message
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
 
 
 def test_endless_suites_and_those_that_repeat_end() -> None:
