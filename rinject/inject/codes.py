@@ -93,7 +93,7 @@ class CodedProjection(nn.Module):
         The rotation is the orthonormal factor of free directions, whose length does not matter: the
         longer they have grown, the slower the rotation turns.
         """
-        rotation = torch.linalg.qr(self.directions).Q  # [M, D, R]
+        rotation = _orthonormal(self.directions)  # [M, D, R]
         weight = (self.codebook * self.mask) @ rotation.mT  # [M, W, D]
         if self.coordinates is None:
             return Maps(self.slices, weight, self.bias, Codes(rotation, rotation, self.columns))
@@ -105,6 +105,15 @@ class CodedProjection(nn.Module):
     def plain(self) -> Projection:
         """The same maps with weights in plain coordinates, and the codes that they read."""
         return Projection.of(self.maps())
+
+
+def _orthonormal(directions: Tensor) -> Tensor:
+    """What Gram and Schmidt make of the columns of directions [M, D, R].
+
+    The signs that LAPACK chooses for the columns jump as the directions move; these do not.
+    """
+    factor, triangle = torch.linalg.qr(directions)
+    return factor * triangle.diagonal(dim1=-2, dim2=-1).sign()[:, None]
 
 
 TrainedMaps: TypeAlias = Projection | CodedProjection

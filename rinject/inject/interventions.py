@@ -3,16 +3,19 @@
 Interchange intervention training, after Geiger et al., "Inducing causal structure for interpretable
 neural networks" (2022), section 4, and Gupta et al., "InterpBench" (2024), section 3. The rule: on
 every `interchange_every`-th step, from the share `interchange_start` of the steps on, one compiled
-stream is drawn evenly, and of the variables that its layer computes a group, each with probability
-one half. Then, evenly, either all positions that predict an answer token take the group's part of
-the stream from the same positions of another row; or any quarter of the positions that the program
-reads take it from anywhere in the batch. Where a variable of the group has no value, all stays.
+stream is drawn evenly, and, evenly, one of two kinds of places: all positions that predict an
+answer token take their part of the stream from the same positions of another row; or a quarter of
+the positions that the program reads take it from anywhere in the batch. Then `interchange_tries`
+times a group of the variables that the layer computes, each with probability one half, and where
+each place takes from; of these the draw is taken that changes most of what follows. So the edges of
+the program are trained where they matter. Where a variable of the group has no value, all stays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -25,6 +28,8 @@ from rinject.inject.targets import Targets
 from rinject.lang import Header
 
 SHARE_ANYWHERE = 0.25
+Places: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Flat places [K], and where each takes from."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Interventions:
         self.targets, self.settings, self.spelled = targets, settings, header.spelled
         self._groups = _groups(targets)
         graph = targets.graph
+        self._layers = np.array([one.layer for one in graph.variables])  # [V]
         self._output = [one.name for one in graph.variables].index(graph.output)
         self._answers = _answers(header, targets, ended=settings.end_answers)
         self._any_answer = next((ids for ids in self._answers if ids), [])
@@ -62,29 +68,43 @@ class Interventions:
     def at(self, step: int, rows: Rows, read_values: np.ndarray) -> Intervened:
         """The rows of a step, whose variables are `read_values` [N, V], under its intervention."""
         chance = generator(self.settings.seed, "interchange", step)
-        graph, read = self.targets.graph, rows.are_read()  # [B, T]
+        read = rows.are_read()  # [B, T]
         ids = np.full(read.shape, NONE)
         ids[read] = self.targets.program_ids(rows)[read[:, : int(rows.read_lengths.max())]]
         values = np.full((*read.shape, read_values.shape[-1]), NONE, dtype=np.int32)
         values[read] = read_values
-        layer, group = self._drawn_group(chance)
-        places, sources = _drawn_places(chance, rows)
-        flat = values.reshape(-1, values.shape[-1])  # [B T, V]
-        known = ((flat[places] != NONE) & (flat[sources] != NONE))[:, group].all(axis=1)  # [K]
-        swap = Swap(layer, tuple(group.tolist()), places[known], sources[known])
-        after = swapped_values(graph, ids, values, swap)  # [B, T, V]
+        layer, of_answers = int(chance.choice(list(self._groups))), chance.random() < 0.5
+        places = _answer_places if of_answers else _any_places
+        tries = [
+            self._tried(self._drawn(chance, layer, places(chance, rows), values), ids, values)
+            for _ in range(self.settings.interchange_tries)
+        ]
+        swap, after, _ = max(tries, key=lambda tried: tried[-1])
         answer = self._spelled if self.spelled else self._at_once
         answered, asked, answers = answer(rows, after[..., self._output])
         swap = _moved(swap, rows.ids.shape[1], answered.ids.shape[1])
         return Intervened(answered, asked, answers, swap, after[read].astype(np.int64))
 
-    def _drawn_group(self, chance: np.random.Generator) -> tuple[int, np.ndarray]:
-        """A compiled layer, and some of its variables [g], one at least."""
-        layer = int(chance.choice(list(self._groups)))
+    def _drawn(
+        self, chance: np.random.Generator, layer: int, places: Places, values: np.ndarray
+    ) -> Swap:
+        """A swap of some of a layer's variables, one at least, at those places that have values."""
         variables = self._groups[layer]
         taken = chance.random(len(variables)) < 0.5
         taken[chance.integers(len(variables))] = True
-        return layer, variables[taken]
+        flat, (there, sources) = values.reshape(-1, values.shape[-1]), places  # [B T, V]
+        present = (flat[there] != NONE) & (flat[sources] != NONE)  # [K, V]
+        known = present[:, variables[taken]].all(axis=1)  # [K]
+        return Swap(layer, tuple(variables[taken].tolist()), there[known], sources[known])
+
+    def _tried(
+        self, swap: Swap, ids: np.ndarray, values: np.ndarray
+    ) -> tuple[Swap, np.ndarray, int]:
+        """A swap, the variables [B, T, V] after it, and how many values of what follows change."""
+        after = swapped_values(self.targets.graph, ids, values, swap)
+        follows = self._layers > swap.layer  # [V]
+        follows[self._output] = True
+        return swap, after, int((after != values)[..., follows].sum())
 
     def _at_once(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
         """Rows with the whole answers that follow from the outputs [B, T]."""
@@ -127,16 +147,13 @@ def _groups(targets: Targets) -> dict[int, np.ndarray]:
     return {layer: np.array(places) for layer, places in sorted(found.items())}
 
 
-def _drawn_places(chance: np.random.Generator, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Flat places [K] and where each takes from."""
-    if chance.random() < 0.5:
-        return _answer_places(chance, rows)
+def _any_places(chance: np.random.Generator, rows: Rows) -> Places:
     read = np.flatnonzero(rows.are_read())  # [N]
     places = read[chance.random(len(read)) < SHARE_ANYWHERE]
     return places, chance.choice(read, size=len(places))
 
 
-def _answer_places(chance: np.random.Generator, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def _answer_places(chance: np.random.Generator, rows: Rows) -> Places:
     """The places that predict an answer token, each with its like in another row."""
     width, count = rows.ids.shape[1], len(rows)
     asked = rows.before_answer() & rows.are_read()  # [B, T]

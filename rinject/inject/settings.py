@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 _AT_LEAST_ONE = (
     "steps", "task_rows", "text_rows", "kl_every", "examples", "log_every", "eval_every",
-    "interchange_every",
+    "interchange_every", "interchange_tries",
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
@@ -120,6 +120,9 @@ class InjectSettings:
     elsewhere in the batch, and all that follows must change as in the program."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
+    interchange_tries: int = 4
+    """Interventions that are drawn for each of these steps; the one is taken that changes most of
+    what follows in the program."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None

@@ -50,6 +50,18 @@ def test_every_value_can_be_told_apart():
                 assert maps.slices_at(0, stream)[one.start : one.stop].argmax() == value
 
 
+def test_a_small_turn_of_the_directions_is_a_small_turn_of_the_codes():
+    """LAPACK's own signs would jump where a pivot crosses zero."""
+    projection = small_injection.projection(small_injection.settings(codes="orthogonal"), 1)
+    for column in range(projection.directions.shape[-1]):
+        with torch.no_grad():
+            pivot = projection.directions[0, column, column]
+            projection.directions[0, column, column] = -pivot.sign() * 1e-3
+            near = projection.maps().codes.read.clone()
+            projection.directions[0, column, column] = pivot.sign() * 1e-3
+            torch.testing.assert_close(projection.maps().codes.read, near, atol=0.05, rtol=0)
+
+
 def test_a_bundle_keeps_the_codes(tmp_path):
     settings = small_injection.settings(codes="orthogonal", whiten=0.1)
     projection = small_injection.projection(settings, 1)

@@ -240,3 +240,19 @@ def test_orthogonal_is_where_read_and_write_agree():
     basis = torch.eye(WIDTH)[:, :3]
     stream = torch.randn(4, WIDTH)
     torch.testing.assert_close(Subspace.orthogonal(basis).part(stream), stream @ basis @ basis.mT)
+
+
+def test_the_draw_is_taken_that_changes_most_of_what_follows():
+    batches = small_injection.batches()
+    rows = batches.task_rows(0)
+    values = batches.targets.values(rows)
+    layers = np.array([one.layer for one in batches.targets.graph.variables])
+
+    def changes(tries: int) -> int:
+        drawn, _ = interventions(
+            small_injection.program().header, batches.targets, interchange_tries=tries
+        )
+        found = [drawn.at(step, rows, values) for step in range(20)]
+        return sum(int((one.values != values)[:, layers > one.swap.layer].sum()) for one in found)
+
+    assert changes(8) > changes(1)
