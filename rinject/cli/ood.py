@@ -194,6 +194,8 @@ def _notes(suites: Sequence[TaskSuite], measured: Measured) -> None:
         " in brackets: 95 % intervals"
     )
     for asked, reports in measured:
+        if any(report.data == "coverage" for report in reports):
+            note(f"{asked.name} was trained with --data coverage: it may have seen such inputs")
         for name, report in zip(_names(suites), reports, strict=True):
             for line in _left_out(report, reads=asked.base is None):
                 note(f"{asked.name}, {name}: {line}")

@@ -67,6 +67,8 @@ class SuiteReport:
     where it can read none, no variable changes, or the student holds no program."""
     read: int
     """Examples that the program can read."""
+    data: str = "paper"
+    """The rule of the training inputs. After `coverage` no suite is out of distribution."""
 
     def to_record(self) -> dict[str, Any]:
         """All figures by name, ready for JSON."""
@@ -207,6 +209,7 @@ def _measure(
         ci=wilson(int(right.sum()), n) if n else None,
         fidelity=fidelity(bundle, read).mean if len(read) and base is None else None,
         read=len(read),
+        data=bundle.record.settings.data if base is None else "paper",
     )
 
 

@@ -14,7 +14,7 @@ PAPERS = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
 LONG_PROMPT = "Are parenthesis here correctly matched? {input}\\nAnswer:"
 KEYS = {
     *("task", "suite", "method", "supported", "solved", "n", "skipped", "accuracy", "ci"),
-    *("fidelity", "read", "bundle"),
+    *("fidelity", "data", "read", "bundle"),
 }
 LISTED = PROGRAM.replace("longest    40;", 'longest    40; examples "mine.jsonl";')
 OWN = """
