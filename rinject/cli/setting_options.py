@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from textwrap import dedent
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
@@ -15,12 +15,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def with_setting_options(
-    settings: type, choices: Mapping[str, tuple[str, ...]], defaults: Callable[[str], str]
+    settings: type,
+    choices: Mapping[str, tuple[str, ...]],
+    defaults: Callable[[str], str],
+    without: Collection[str] = (),
 ) -> Callable[[Command], Command]:
     """Replaces a command's ``**settings`` by one option for each field of the dataclass.
 
     Options that are not given arrive as None. ``choices`` names the fields that take one of a few
-    words, ``defaults`` says in words what a field's default is.
+    words, ``defaults`` says in words what a field's default is. Fields in ``without`` get none.
     """
     docs, types = field_docs(settings), get_type_hints(settings)
     options = [
@@ -31,6 +34,7 @@ def with_setting_options(
             defaults(field.name),
         )
         for field in fields(settings)
+        if field.name not in without
     ]
 
     def decorate(command: Command) -> Command:

@@ -12,8 +12,12 @@ from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 
 from rinject.cli.decode_page import ROOM_FOR_MAPS, write_decoded
+from rinject.cli.probe import Reports
+from rinject.cli.probe_page import write_probe
 from rinject.evaluate import read_prompts
+from rinject.evaluate.probe import interchange, noise, steering
 from rinject.inject.bundle import Bundle
+from rinject.tasks import examples
 
 
 def decoded(folder: Path) -> Path:
@@ -40,8 +44,20 @@ def _decoded(bundle: Bundle, texts: list[str], path: Path, room: int = ROOM_FOR_
     return path
 
 
+def probed(folder: Path) -> Path:
+    """All experiments on an untrained student."""
+    bundle = small_injection.bundle()
+    rows = bundle.rows(examples(small_injection.task(), "test", 30, 0))
+    reports = Reports(
+        noise(bundle, rows, draws=2), interchange(bundle, rows), steering(bundle, rows)
+    )
+    write_probe(bundle, reports, folder / "probed.html")
+    return folder / "probed.html"
+
+
 PAGES: dict[str, Callable[[Path], Path]] = {
     "decoded": decoded,
+    "probed": probed,
     "decoded_small": decoded_small,
     "decoded_spelled": decoded_spelled,
 }

@@ -43,7 +43,8 @@ from rinject.inject.targets import Targets
 from rinject.inject.weighing import shares
 from rinject.lang import Header, Program, load_program
 from rinject.student import Student
-from rinject.tasks import Sampler, examples
+from rinject.tasks import Example, Sampler, examples
+from rinject.tasks.task import fill_prompt
 from rinject.tokens import Reconciliation, reconcile
 
 SOURCE = """
@@ -264,3 +265,29 @@ def without_end(bundle: Bundle) -> Bundle:
     """The same, taught answers that do not end."""
     settings = replace(bundle.record.settings, end_answers=False)
     return replace(bundle, record=replace(bundle.record, settings=settings))
+
+
+def with_direction() -> Bundle:
+    """A bundle whose student answers by one direction of its last aligned stream: " yes" where it
+    is positive, " no" elsewhere; the map reads the program's answer there."""
+    made = without_end(bundle())
+    model, weight = made.model, made.projection.weight
+    direction = torch.linspace(-1, 1, WIDTH)  # of mean 0, so that the final norm keeps its sign
+    yes, no = (made.reconciliation.student_ids(rule.text)[0] for rule in program().header.answers)
+    head = torch.zeros(model.lm_head.weight.shape)
+    head[yes], head[no] = direction, -direction
+    (output,) = (one for one in made.projection.slices if one.name == made.graph.output)
+    with torch.no_grad():
+        model.lm_head.weight = torch.nn.Parameter(head)
+        for module in (model.transformer.h[-1].attn, model.transformer.h[-1].mlp):
+            module.c_proj.weight.zero_()
+            module.c_proj.bias.zero_()
+        weight[:, output.start : output.stop] = torch.stack([-direction, direction])
+    return made
+
+
+def spelled_examples(n: int) -> list[Example]:
+    """Inputs of one to four digits, with the same digits as answers."""
+    header, rng = load_program(text=SPELLED).header, Random(0)
+    texts = ("".join(rng.choices("123", k=rng.randint(1, 4))) for _ in range(n))
+    return [Example(text, fill_prompt(header, text), text) for text in texts]

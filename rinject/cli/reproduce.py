@@ -1,0 +1,242 @@
+"""``rinject reproduce``: the paper's experiments from the programs to the report, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rinject.cli.console import note, progress_bar, show_warnings
+from rinject.cli.inject import default_words, run_injection, with_text_found
+from rinject.cli.like import TINY, Model
+from rinject.cli.memory import remember_bundle
+from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
+from rinject.cli.report_options import (
+    RetentionData,
+    TestExamples,
+    effort_of,
+    make_report,
+    subject_of,
+)
+from rinject.cli.reproduce_plan import (
+    METHODS,
+    NONE,
+    QUICK,
+    Injection,
+    injections,
+    is_made,
+    methods_of,
+    programs_of,
+    seeds_of,
+)
+from rinject.cli.setting_options import with_setting_options
+from rinject.errors import RinjectError
+from rinject.inject.settings import CHOICES, InjectSettings
+from rinject.lang import Program
+
+if TYPE_CHECKING:
+    from rinject.evaluate.results import Compiled, Effort, Store
+    from rinject.student import Student
+
+OUTPUT = Path("reproduction")
+BUNDLES, RESULTS, REPORT = "bundles", "results", "report"
+VERIFIED, VERIFIED_QUICK = 2000, 200  # random inputs
+AGAIN = "the same command goes on from here"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: rinject reproduce --model tiny --quick")(reproduce)
+
+
+@with_setting_options(InjectSettings, CHOICES, default_words, without=("method", "seed"))
+def reproduce(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="The programs.", metavar="FILE", show_default="the paper's three, in programs/"
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", "-m", help=STUDENT)] = TINY,
+    revision: Revision = None,
+    dtype: Annotated[Type, typer.Option(help=TYPE)] = "float32",
+    trust_remote_code: TrustRemoteCode = False,
+    methods: Annotated[
+        str, typer.Option(help="Some of the methods, with commas between them.")
+    ] = ",".join(METHODS),
+    seeds: Annotated[
+        str, typer.Option(help="Seeds, with commas; a bundle is made for each.")
+    ] = str(InjectSettings.seed),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where bundles, results and report go.")
+    ] = OUTPUT,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Fewer steps and examples: within an hour for tiny."),
+    ] = False,
+    test_examples: TestExamples = None,
+    retention_data: RetentionData = None,
+    json: Json = False,
+    **settings: Any,
+) -> None:
+    """Compile, inject, measure and report the paper's experiments.
+
+    Each stage is kept and done once: the same command goes on where it was stopped.
+    """
+    programs = programs_of(files)
+    wanted, numbers = methods_of(methods), seeds_of(seeds)
+    given = {name: value for name, value in settings.items() if value is not None}
+    chosen = InjectSettings.for_student(model == TINY, **((QUICK if quick else {}) | given))
+    plan = injections(programs, wanted, numbers, with_text_found(chosen), output / BUNDLES)
+    base = Model(model, revision, dtype)
+    effort = effort_of(quick, retention_data, test_examples)
+    for program in programs:
+        show_warnings(program)
+
+    from rinject.evaluate.results import Store
+    from rinject.inject.run_folder import held_run_folder
+    from rinject.student import device_of
+
+    device_of(chosen.device)
+    store = Store(output / RESULTS)
+    with held_run_folder(output), _way_on():
+        made = [is_made(one, base) for one in plan]  # before anything takes long
+        random_inputs = VERIFIED_QUICK if quick else VERIFIED
+        compiled = {one.name: _compiled(one, store, random_inputs, json) for one in programs}
+        _inject(plan, made, base, effort, trust_remote_code, json)
+        make_report(
+            [
+                subject_of(
+                    one.directory,
+                    task=None,
+                    trust_task=False,
+                    trust_remote_code=trust_remote_code,
+                )
+                for one in plan
+            ],
+            compiled,
+            store=store,
+            effort=effort,
+            directory=output / REPORT,
+            unedited=NONE in wanted,
+            json=json,
+        )
+
+
+@contextmanager
+def _way_on() -> Iterator[None]:
+    """Whatever stops the work, the message says how it goes on: here that takes no option."""
+    try:
+        yield
+    except RinjectError as error:
+        hint = error.hint or ""
+        for words in ("continue with --resume", "--resume continues from the last checkpoint"):
+            hint = hint.replace(words, AGAIN)
+        if hint == (error.hint or ""):
+            raise
+        raise type(error)(error.message, hint=hint) from error
+    except KeyboardInterrupt:
+        raise RinjectError("stopped", hint=AGAIN) from None
+
+
+# --- the stages -----------------------------------------------------------------------------------
+
+
+def _compiled(program: Program, store: Store, random_inputs: int, quiet: bool) -> Compiled:
+    """What the compiled program looks like; it is compared with tracr's interpreter once.
+
+    Raises RinjectError where it cannot be compiled, or differs.
+    """
+    from rinject import __version__
+    from rinject.evaluate.results import Compiled, Outcome
+
+    stage = f"{program.name}.compiled"
+    key = {"program": program.sha256, "random_inputs": random_inputs, "version": __version__}
+    kept = store.find(stage, key, Compiled)
+    if kept is None:
+        kept = store.keep(stage, key, Outcome(_compile(program, random_inputs, quiet)))
+    found: Compiled = kept.value
+    return found
+
+
+def _compile(program: Program, random_inputs: int, quiet: bool) -> Compiled:
+    from rinject.compiler.compare import attempt
+    from rinject.evaluate.results import Compiled
+
+    if not quiet:
+        note(f"{program.name}: compiling and verifying")
+    with progress_bar(f"compiling {program.name}", quiet=quiet) as update:
+
+        @contextmanager
+        def watch(_backend: str, stage: str) -> Iterator[Any]:
+            yield update if stage == "verifying" else None
+
+        made = attempt(
+            program,
+            "native",
+            random_inputs=random_inputs,
+            watch=watch,
+            causal=program.header.causal,
+        )
+    if made.refusal is not None:
+        raise made.refusal
+    model, verified = made.model, made.verified
+    assert model is not None
+    assert verified is not None
+    if verified.mismatches:
+        raise RinjectError(
+            f"the model of {program.name} differs from the program on {verified.mismatches} of"
+            f" {verified.inputs} inputs; the first: {verified.first}",
+            hint="please report this program",
+        )
+    return Compiled(
+        model.num_layers,
+        model.residual_width,
+        round(made.seconds, 3),
+        verified.inputs,
+        verified.mismatches,
+    )
+
+
+def _inject(
+    plan: Sequence[Injection],
+    made: Sequence[bool],
+    base: Model,
+    effort: Effort,
+    trust_remote_code: bool,
+    quiet: bool,
+) -> None:
+    """Makes the bundles that are not there yet; an unfinished one goes on from its checkpoint."""
+    from rinject.inject.run_folder import RunFolder, run_path
+    from rinject.student import load_student
+    from rinject.tasks import find_task
+
+    @cache
+    def student() -> Student:
+        return load_student(
+            base.name,
+            revision=base.revision,
+            dtype=base.dtype,
+            trust_remote_code=trust_remote_code,
+        )
+
+    for one, is_there in zip(plan, made, strict=True):
+        resumes = bool(RunFolder(run_path(one.directory)).checkpoints())
+        if not quiet:
+            how = "made before" if is_there else "going on" if resumes else "injecting"
+            note(f"{one.directory.name}: {how}")
+        if not is_there:
+            run_injection(
+                one.program,
+                student(),
+                find_task(one.program),
+                one.settings,
+                one.directory,
+                resumes,
+                effort.examples,
+                quiet,
+            )
+        remember_bundle(one.directory)

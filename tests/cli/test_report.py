@@ -1,0 +1,92 @@
+"""`rinject report` on the bundle of a small injection."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from command_line import run
+
+from rinject.evaluate.results import load_results
+
+QUICK = ("--quick", "--test-examples", "12")
+FILES = {"index.html", "report.md", "results.json", "measured"}
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, injected: Path) -> Path:
+    """A directory with a bundle and its report; tests must leave it as it is."""
+    where = tmp_path_factory.mktemp("reported")
+    (bundle,) = (injected / "bundles").iterdir()
+    shutil.copytree(bundle, where / "made")
+    data = where / "data"
+    data.mkdir()
+    lines = "All the words of the pages.\nAnd more words, plain words.\n"
+    (data / "tiny_shakespeare.txt").write_text(lines)
+    ran = run("report", "made", *QUICK, "--retention-data", "data", where=where)
+    assert ran.code == 0, ran.err
+    assert "the report is report/index.html" in ran.out
+    assert "made: no suites: there are no out-of-distribution suites" in ran.err
+    return where
+
+
+def test_the_files_of_a_report(reported: Path) -> None:
+    report = reported / "report"
+    results = load_results(report / "results.json")
+    assert [(run.name, run.method) for run in results.runs] == [
+        ("shuffle_dyck-none", "none"),
+        ("made", "tracr-injection"),
+    ]
+    pictures = set(results.runs[1].pictures.values())
+    assert {path.name for path in report.iterdir()} == FILES | pictures
+    assert len(pictures) == 4
+    page, text = (report / "index.html").read_text(), (report / "report.md").read_text()
+    assert page.count("data:image/png;base64,") == 4
+    assert all(f"]({picture})" in text for picture in pictures)
+    assert not (reported / "report.run").exists()
+
+
+def test_what_is_missing_is_said_and_not_made_up(reported: Path) -> None:
+    unedited, made = load_results(reported / "report" / "results.json").runs
+    assert {one.set for one in made.retention} == {"tiny-shakespeare"}
+    assert [one.base for one in made.retention] == [one.value for one in unedited.retention]
+    for one in (unedited, made):
+        assert "the set sst2 is not in" in one.missing["retention"]
+        assert "no out-of-distribution suites" in one.missing["suites"]
+    assert "What was not measured" in (reported / "report" / "report.md").read_text()
+
+
+def test_a_second_report_measures_nothing_but_what_is_gone(reported: Path, tmp_path: Path) -> None:
+    where = tmp_path / "again"
+    shutil.copytree(reported, where)
+    (where / "report" / "measured" / "made.noise.json").unlink()
+    command = ("report", "made", *QUICK, "--retention-data", reported / "data", "--json")
+    again = run(*command, where=where)
+    assert again.code == 0, again.err
+    before = json.loads((reported / "report" / "results.json").read_text())
+    assert again.json == before
+    shown = run(*command[:-1], where=where)
+    assert [line for line in shown.err.splitlines() if "measuring" in line] == [
+        "made: measuring suites",  # they were not there before, and may be now
+        "shuffle_dyck-none: measuring suites",
+    ]
+
+
+def test_a_folder_with_another_page(reported: Path, tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "index.html").write_text("mine")
+    ran = run("report", reported / "made", where=tmp_path)
+    assert ran.code == 2
+    assert "report holds another index.html" in ran.err
+    assert (tmp_path / "report" / "index.html").read_text() == "mine"
+
+
+def test_bundles_that_cannot_be_reported(reported: Path, tmp_path: Path) -> None:
+    ran = run("report", "nowhere", where=tmp_path)
+    assert (ran.code, "there is no bundle at nowhere" in ran.err) == (2, True)
+    ran = run("report", reported / "made", reported / "made", where=tmp_path)
+    assert (ran.code, "two of the bundles are called made" in ran.err) == (2, True)
+    ran = run("report", reported / "made", "--retention-data", "nowhere", where=tmp_path)
+    assert (ran.code, "there is no folder nowhere" in ran.err) == (2, True)

@@ -1,0 +1,183 @@
+"""`rinject reproduce`: everything in one go, on a small program and a small student."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from command_line import INJECT, PROGRAM, Ran, run
+
+from rinject.evaluate.results import load_results
+from rinject.inject import load_bundle, run_path
+
+QUICK = [*INJECT, "--test-examples", "12", "--quick"]
+PROGRAMS = ("shuffle_dyck.rasp", "count.rasp", "int_sum.rasp")
+
+
+def reproduce(where: Path, student: Path, *more: str) -> Ran:
+    command = ("reproduce", "dyck.rasp", "-m", student, "-o", "out", *QUICK, *more)
+    return run(*command, where=where)
+
+
+def worked_on(ran: Ran) -> list[str]:
+    """What was made or measured; suites and retention are not to be had here."""
+    words = (": injecting", ": going on", ": measuring", ": compiling")
+    done = [line for line in ran.err.splitlines() if any(word in line for word in words)]
+    return [line for line in done if not line.endswith(("suites", "retention"))]
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Path:
+    """A directory after a whole reproduction; tests must leave it as it is."""
+    where = tmp_path_factory.mktemp("reproduced")
+    (where / "dyck.rasp").write_text(PROGRAM)
+    ran = reproduce(where, student)
+    assert ran.code == 0, ran.err
+    assert len(worked_on(ran)) == 1 + 2 + 2 * 5
+    return where
+
+
+@pytest.fixture
+def copied(tmp_path: Path, reproduced: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(reproduced, tmp_path / "copied"))
+
+
+def test_bundles_results_and_report(reproduced: Path) -> None:
+    out = reproduced / "out"
+    names = {path.name for path in (out / "bundles").iterdir()}
+    assert names == {"shuffle_dyck-finetune", "shuffle_dyck-tracr-injection"}
+    results = load_results(out / "report" / "results.json")
+    assert [run.method for run in results.runs] == ["none", "finetune", "tracr-injection"]
+    assert {run.evaluation.accuracy.n for run in results.runs} == {12}
+    compiled = results.programs["shuffle_dyck"]
+    assert compiled.inputs > 200
+    assert compiled.mismatches == 0
+    settings = load_bundle(out / "bundles" / "shuffle_dyck-finetune").record.settings
+    assert (settings.method, settings.steps, settings.seed) == ("finetune", 4, 42)
+    assert not (reproduced / "out.run").exists()
+
+
+def test_only_what_is_gone_is_done_again(copied: Path, student: Path) -> None:
+    out = copied / "out"
+    before = (out / "report" / "results.json").read_text()
+    assert worked_on(reproduce(copied, student)) == []
+    (out / "results" / "shuffle_dyck.compiled.json").unlink()
+    (out / "results" / "shuffle_dyck-finetune.decoding.json").unlink()
+    (out / "results" / "shuffle_dyck-tracr-injection.noise.png").unlink()
+    shutil.rmtree(out / "report")
+    again = reproduce(copied, student)
+    assert again.code == 0, again.err
+    assert worked_on(again) == [
+        "shuffle_dyck: compiling and verifying",
+        "shuffle_dyck-finetune: measuring decoding",
+        "shuffle_dyck-tracr-injection: measuring noise",
+    ]
+    assert drop_times(before) == drop_times((out / "report" / "results.json").read_text())
+
+
+def drop_times(text: str) -> list[str]:
+    return [line for line in text.splitlines() if '"seconds"' not in line]
+
+
+def test_a_bundle_that_is_gone_or_not_whole_is_made_again(copied: Path, student: Path) -> None:
+    bundles = copied / "out" / "bundles"
+    before = (bundles / "shuffle_dyck-finetune" / "model.safetensors").read_bytes()
+    (bundles / "shuffle_dyck-finetune" / "model.safetensors").unlink()
+    again = reproduce(copied, student)
+    assert again.code == 0, again.err
+    made = [line for line in worked_on(again) if "injecting" in line]
+    assert made == ["shuffle_dyck-finetune: injecting"]
+    assert not any("tracr-injection" in line for line in worked_on(again))
+    assert (bundles / "shuffle_dyck-finetune" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--steps", "5"), "was made with --steps 4, not 5"),
+        (("--map-rate", "0.5"), "was made with --map-rate 0.0001, not 0.5"),
+        (("--model", "tiny"), "was made with the student"),
+    ],
+)
+def test_bundles_made_otherwise_are_kept(
+    copied: Path, student: Path, more: tuple[str, ...], problem: str
+) -> None:
+    ran = reproduce(copied, student, *more)
+    assert ran.code == 2
+    assert problem in ran.err
+    assert "choose another --output" in ran.err
+
+
+def test_another_program_of_that_name(copied: Path, student: Path) -> None:
+    (copied / "dyck.rasp").write_text(PROGRAM.replace("opened < 3", "opened < 4"))
+    ran = reproduce(copied, student)
+    assert ran.code == 2
+    assert "was made with another text of the program shuffle_dyck" in ran.err
+
+
+def test_several_seeds_go_beside_the_first(copied: Path, student: Path) -> None:
+    ran = reproduce(copied, student, "--seeds", "42,7", "--methods", "finetune")
+    assert ran.code == 0, ran.err
+    assert [line for line in worked_on(ran) if "injecting" in line] == [
+        "shuffle_dyck-finetune-7: injecting"
+    ]
+    results = load_results(copied / "out" / "report" / "results.json")
+    assert [(run.method, run.seed) for run in results.runs] == [("finetune", 42), ("finetune", 7)]
+    assert "±" in (copied / "out" / "report" / "report.md").read_text()
+
+
+def test_an_interrupted_injection_goes_on(here: Path, student: Path) -> None:
+    steps = ("--steps", "400", "--log-every", "1", "--methods", "finetune")
+    metrics = run_path(here / "out" / "bundles" / "shuffle_dyck-finetune") / "metrics.jsonl"
+
+    def interrupt() -> None:
+        while not (metrics.is_file() and metrics.read_bytes()):
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = threading.Thread(target=interrupt, daemon=True)
+    watcher.start()
+    stopped = reproduce(here, student, *steps)
+    watcher.join()
+    assert stopped.code == 1
+    assert "stopped after step" in stopped.err
+    assert "the same command goes on from here" in stopped.err
+    assert "--resume" not in stopped.err
+    went_on = reproduce(here, student, *steps)
+    assert went_on.code == 0, went_on.err
+    assert "shuffle_dyck-finetune: going on" in worked_on(went_on)
+    assert not any("compiling" in line for line in worked_on(went_on))
+    record = load_bundle(here / "out" / "bundles" / "shuffle_dyck-finetune").record
+    assert record.settings.steps == 400
+
+
+def test_programs_that_are_not_there(tmp_path: Path, student: Path) -> None:
+    ran = run("reproduce", "-m", student, where=tmp_path)
+    assert ran.code == 2
+    assert "there is no programs/shuffle_dyck.rasp here" in ran.err
+    assert "name program files" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (("--methods", "finetuned"), "did you mean `finetune`"),
+        (("--methods", "none"), "nothing is injected"),
+        (("--seeds", "42,x"), "--seeds: 'x' is no whole number"),
+        (("dyck.rasp",), "two of the programs are called shuffle_dyck"),
+        (("--steps", "0"), "--steps must be at least 1"),
+    ],
+)
+def test_what_cannot_be_reproduced(
+    here: Path, student: Path, more: tuple[str, ...], problem: str
+) -> None:
+    ran = reproduce(here, student, *more)
+    assert ran.code == 2
+    assert problem in ran.err
+    assert not (here / "out").exists()
