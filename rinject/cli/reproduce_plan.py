@@ -23,6 +23,7 @@ FOLDER = Path("programs")
 NONE = "none"
 METHODS = (NONE, "finetune", "tracr-injection")
 """The paper's, in its order."""
+ALL_METHODS = tuple(dict.fromkeys((*METHODS, *CHOICES["method"])))
 QUICK = {"steps": 600, "examples": 10_000}
 """Settings of a quick reproduction, where no others are given."""
 
@@ -56,15 +57,15 @@ def methods_of(text: str) -> tuple[str, ...]:
     """The methods in a list with commas. Raises InputError for others, and for `none` alone."""
     names = [name.strip() for name in text.split(",")]
     for name in names:
-        if name not in METHODS:
-            hint = did_you_mean(name, METHODS, otherwise=f"they are: {', '.join(METHODS)}")
+        if name not in ALL_METHODS:
+            hint = did_you_mean(name, ALL_METHODS, otherwise=f"they are: {', '.join(ALL_METHODS)}")
             raise InputError(f"--methods: there is no method {name!r}", hint=hint)
     if set(names) <= {NONE}:
         raise InputError(
             "--methods none: nothing is injected, so there is nothing to compare",
             hint=f"add {' or '.join(CHOICES['method'])}",
         )
-    return tuple(name for name in METHODS if name in names)
+    return tuple(name for name in ALL_METHODS if name in names)
 
 
 def seeds_of(text: str) -> tuple[int, ...]:

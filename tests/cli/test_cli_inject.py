@@ -46,6 +46,27 @@ def test_text_and_type_are_kept_for_eval(here: Path, student: Path) -> None:
     assert again.json["perplexity"] == pytest.approx(bundle.record.metrics["perplexity"])
 
 
+def test_interventions_on_codes_with_covering_inputs(here: Path, student: Path) -> None:
+    command = (
+        *("inject", "dyck.rasp", "-m", student, "-o", "made", "--method", "interchange"),
+        *("--codes", "orthogonal", "--roll", "strict", "--data", "coverage"),
+        *("--interchange-start", "0"),
+    )
+    ran = run(*command, *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    assert "codes: " in ran.err
+    record = load_bundle(here / "made").record
+    assert (record.settings.method, record.settings.data) == ("interchange", "coverage")
+    decoded = run("decode", "([)]{}", "-b", "made", "--json", where=here)
+    assert decoded.code == 0, decoded.err
+
+
+def test_codes_that_do_not_fit(here: Path, student: Path) -> None:
+    ran = run("inject", PROGRAM, "-m", student, "--codes", "orthogonal", *INJECT, where=here)
+    assert ran.code == 2
+    assert "do not fit into a student of width 16" in ran.err
+
+
 def test_a_text_that_has_gone(here: Path, student: Path) -> None:
     pages = write_pages(here / "pages.jsonl")
     command = ("inject", "dyck.rasp", "-m", student, "--text", pages, "-o", "made")
