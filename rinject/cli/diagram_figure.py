@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import fmean
@@ -29,16 +30,16 @@ from rinject.cli.diagram_page import (
     TITLE_FONT,
     Font,
     Look,
+    Mark,
     Page,
     font_of,
     label,
     legend,
     look_of,
     page_of,
-    size_line,
-    title,
+    second_line,
 )
-from rinject.cli.diagram_words import column_head, totals
+from rinject.cli.diagram_words import column_head
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Diagram
@@ -50,6 +51,7 @@ DPI = 200
 MOST_PIXELS = 10_000  # along one side
 
 INK, FAINT, BAND = "#1f2430", "#5c6675", "#f3f4f6"
+OUTLINE = "#b3261e"  # of what stands out
 FILLS: dict[Look, tuple[str, str]] = {  # inside and outline
     "embedding": ("#ddf0e4", "#2e8b57"),
     "attention": ("#ffe8cc", "#d9730d"),
@@ -73,22 +75,35 @@ def render(diagram: Diagram, path: Path, *, format: str) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure = figure_of(diagram)
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
-        dpi = min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
-        figure.savefig(path, format=format, dpi=dpi, metadata=metadata)
+        figure.savefig(path, format=format, dpi=dpi_of(figure), metadata=metadata)
 
 
 def figure_of(diagram: Diagram) -> Figure:
     """The picture of a diagram; one unit of its axes is one point."""
-    page = page_of(diagram)
-    figure = Figure(figsize=(page.width / 72, page.height / 72), facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1), frameon=False)
-    axes.set(xlim=(0, page.width), ylim=(page.height, 0), xticks=[], yticks=[])
-    _draw_title(axes, page)
-    _draw_bands(axes, page)
-    _draw_edges(axes, page)
-    _draw_nodes(axes, page)
-    _draw_legend(axes, page)
+    return figure_of_pages([page_of(diagram)])
+
+
+def figure_of_pages(pages: Sequence[Page]) -> Figure:
+    """Pictures of diagrams, one below the other; one unit of their axes is one point."""
+    width, height = max(page.width for page in pages), sum(page.height for page in pages)
+    figure = Figure(figsize=(width / 72, height / 72), facecolor="white")
+    floor = height
+    for page in pages:
+        floor -= page.height
+        place = (0, floor / height, page.width / width, page.height / height)
+        axes = figure.add_axes(place, frameon=False)
+        axes.set(xlim=(0, page.width), ylim=(page.height, 0), xticks=[], yticks=[])
+        _draw_title(axes, page)
+        _draw_bands(axes, page)
+        _draw_edges(axes, page)
+        _draw_nodes(axes, page)
+        _draw_legend(axes, page)
     return figure
+
+
+def dpi_of(figure: Figure) -> float:
+    """How fine a picture is drawn."""
+    return float(min(DPI, MOST_PIXELS / max(figure.get_size_inches())))
 
 
 # --- drawing ------------------------------------------------------------------------------------
@@ -109,8 +124,8 @@ def _write(
 
 
 def _draw_title(axes: Axes, page: Page) -> None:
-    _write(axes, MARGIN, MARGIN + 8, title(page.diagram), TITLE_FONT)
-    _write(axes, MARGIN, MARGIN + 26, totals(page.diagram), SMALL_FONT, FAINT)
+    _write(axes, MARGIN, MARGIN + 8, page.caption.title, TITLE_FONT)
+    _write(axes, MARGIN, MARGIN + 26, page.caption.line, SMALL_FONT, FAINT)
 
 
 def _draw_bands(axes: Axes, page: Page) -> None:
@@ -132,15 +147,16 @@ def _draw_nodes(axes: Axes, page: Page) -> None:
     for i, stage in enumerate(page.stages):
         for node in stage.nodes:
             y = page.y(Item(node.name, column=i))
-            is_output = node.name == page.diagram.output
-            corner = (page.lefts[i], y - NODE_HEIGHT / 2)
-            _draw_shape(axes, look_of(node), corner, (page.widths[i], NODE_HEIGHT), is_output)
+            is_output, mark = node.name == page.diagram.output, page.marks.get(node.name)
+            corner, size = (page.lefts[i], y - NODE_HEIGHT / 2), (page.widths[i], NODE_HEIGHT)
+            _draw_shape(axes, look_of(node), corner, size, is_output, mark)
             middle = page.lefts[i] + page.widths[i] / 2
             _write(
                 *(axes, middle, y - 5, label(node), font_of(node, page.diagram.output)),
                 align="center",
             )
-            _write(axes, middle, y + 8, size_line(node), SMALL_FONT, FAINT, align="center")
+            line, colour = second_line(node, mark), FAINT if mark is None else INK
+            _write(axes, middle, y + 8, line, SMALL_FONT, colour, align="center")
 
 
 def _draw_shape(
@@ -149,11 +165,16 @@ def _draw_shape(
     corner: tuple[float, float],
     size: tuple[float, float],
     is_output: bool = False,
+    mark: Mark | None = None,
 ) -> None:
     """A hexagon for attention, round ends for the embedding, else a rectangle."""
     patch = _hexagon(corner, size) if look == "attention" else _box(look, corner, size)
     face, line = FILLS[look]
-    patch.set(facecolor=face, edgecolor=line, linewidth=2.2 if is_output else 1.0, zorder=3)
+    thick = 2.2 if is_output else 1.0
+    if mark is not None:
+        face = mark.colour
+        line, thick = (OUTLINE, 3.2) if mark.is_outlined else (line, thick)
+    patch.set(facecolor=face, edgecolor=line, linewidth=thick, zorder=3)
     axes.add_artist(patch)
 
 

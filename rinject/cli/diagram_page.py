@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -63,10 +64,36 @@ NAME_FONT, OUTPUT_FONT, SMALL_FONT = Font(9.5), Font(9.5, "bold"), Font(8)
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What was measured of a node, shown in the place of its size."""
+
+    line: str
+    """Below its name."""
+    colour: str
+    """Inside."""
+    is_outlined: bool = False
+    """Whether it stands out."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What stands above a picture."""
+
+    title: str
+    line: str
+
+    @property
+    def width(self) -> float:
+        """Of the longer of both."""
+        return max(TITLE_FONT.width(self.title), SMALL_FONT.width(self.line))
+
+
+@dataclass(frozen=True)
 class Page:
     """Where everything goes."""
 
     diagram: Diagram
+    caption: Caption
     stages: list[Stage]
     layout: Layout
     widths: list[float]
@@ -78,6 +105,8 @@ class Page:
     """Lower end of the bands."""
     width: float
     height: float
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    """What was measured, by the names of the nodes."""
 
     def y(self, item: Item) -> float:
         """Middle of an item."""
@@ -91,15 +120,17 @@ class Page:
 # --- measures -----------------------------------------------------------------------------------
 
 
-def page_of(diagram: Diagram) -> Page:
-    """The measures of a picture of the diagram."""
+def page_of(
+    diagram: Diagram, caption: Caption | None = None, marks: Mapping[str, Mark] | None = None
+) -> Page:
+    """The measures of a picture of the diagram, by default with its name and size above it."""
+    caption, marks = caption or Caption(title(diagram), totals(diagram)), marks or {}
     columns, layout = stages(diagram), lay_out(diagram, NODE_HEIGHT)
-    widths = [_stage_width(stage, diagram.output) for stage in columns]
+    widths = [_stage_width(stage, diagram.output, marks) for stage in columns]
     lefts = _lefts(widths, layout)
     content = lefts[-1] + widths[-1] + BAND_PADDING
     least = max(
-        TITLE_FONT.width(title(diagram)),
-        SMALL_FONT.width(totals(diagram)),
+        caption.width,
         sum(entry.width for entry in legend(diagram, layout)) - ENTRY_GAP,
     )
     shift = MARGIN + max(least - content, 0) / 2
@@ -107,6 +138,7 @@ def page_of(diagram: Diagram) -> Page:
     floor = top + layout.height + BAND_PADDING
     return Page(
         diagram=diagram,
+        caption=caption,
         stages=columns,
         layout=layout,
         widths=widths,
@@ -115,18 +147,20 @@ def page_of(diagram: Diagram) -> Page:
         floor=floor,
         width=max(content, least) + 2 * MARGIN,
         height=floor + LEGEND + MARGIN,
+        marks=marks,
     )
 
 
-def _stage_width(stage: Stage, output: str) -> float:
+def _stage_width(stage: Stage, output: str, marks: Mapping[str, Mark]) -> float:
     layer, part = column_head(stage.column)
     heads = BAND_FONT.width(layer), SMALL_FONT.width(part)
-    return max(*heads, *(_node_width(node, output) for node in stage.nodes))
+    nodes = (_node_width(node, output, marks.get(node.name)) for node in stage.nodes)
+    return max(*heads, *nodes)
 
 
-def _node_width(node: DiagramNode, output: str) -> float:
+def _node_width(node: DiagramNode, output: str, mark: Mark | None) -> float:
     name = font_of(node, output).width(label(node))
-    return max(name, SMALL_FONT.width(size_line(node))) + 2 * NODE_PADDING
+    return max(name, SMALL_FONT.width(second_line(node, mark))) + 2 * NODE_PADDING
 
 
 def _lefts(widths: list[float], layout: Layout) -> list[float]:
@@ -155,8 +189,10 @@ def label(node: DiagramNode) -> str:
     return "pair" if node.is_pair else elided(one_line(node.name), LONGEST_NAME)
 
 
-def size_line(node: DiagramNode) -> str:
-    """The line below the name in a node."""
+def second_line(node: DiagramNode, mark: Mark | None) -> str:
+    """The line below the name in a node: its size, or what was measured."""
+    if mark is not None:
+        return mark.line
     kind = f"{node.kind}, " if node.place == "attention" else ""
     return kind + counted(node.values, "value")
 

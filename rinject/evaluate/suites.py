@@ -216,7 +216,9 @@ def _measure(
 # --- what the program itself answers --------------------------------------------------------------
 
 
-def which_solved(bundle: Bundle, oracle: Oracle, rows: Rows, drawn: Sequence[Example]) -> np.ndarray:
+def which_solved(
+    bundle: Bundle, oracle: Oracle, rows: Rows, drawn: Sequence[Example]
+) -> np.ndarray:
     """bool [B]: the examples that the program solves on the tokens of the student."""
     prompts = [
         bundle.reconciliation.symbols(ids[:length])

@@ -1,0 +1,32 @@
+"""Edge faithfulness: where its inputs are right, is a variable right too?"""
+
+from rinject.evaluate.edges.faithfulness import (
+    EdgeFaithfulness,
+    Positions,
+    edge_faithfulness,
+    first_to_break,
+    mean_faithfulness,
+)
+from rinject.evaluate.edges.replacing import KINDS, Replacements, replacements
+from rinject.evaluate.edges.report import EdgeReport, SourceEdges, measure_edges
+from rinject.evaluate.edges.sources import IN_DISTRIBUTION, Source, draw_sources
+from rinject.evaluate.edges.structure import Edge, edges_of
+
+__all__ = [
+    "IN_DISTRIBUTION",
+    "KINDS",
+    "Edge",
+    "EdgeFaithfulness",
+    "EdgeReport",
+    "Positions",
+    "Replacements",
+    "Source",
+    "SourceEdges",
+    "draw_sources",
+    "edge_faithfulness",
+    "edges_of",
+    "first_to_break",
+    "mean_faithfulness",
+    "measure_edges",
+    "replacements",
+]

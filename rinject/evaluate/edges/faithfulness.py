@@ -1,0 +1,158 @@
+"""Of the positions where the inputs of a variable decode right, how often it does too.
+
+Each variable is read once: with the bundle's map, in the student's stream that is aligned with the
+compiled layer which first holds the variable (`record.layers[layer]`). What an elementwise variable
+is computed from must be right at the position itself; of what attention reads, the queries there,
+keys and operand at all positions that are visible from there. Where an input has no value there is
+nothing to read, and nothing wrong; where the variable has none, the position does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from rinject.evaluate.edges.structure import Edge, edges_of
+from rinject.evaluate.probe.shares import Share
+from rinject.graph import Graph
+from rinject.graph.tables import NONE
+from rinject.inject.bundle import Bundle
+from rinject.inject.fidelity import ROWS_AT_ONCE
+from rinject.inject.rows import Rows
+from rinject.inject.targets import Targets
+from rinject.student import residual_streams
+
+Positions = Literal["answer", "all"]
+LEAST_POSITIONS = 20
+"""With fewer positions where its inputs are right, an edge is not judged."""
+FAITHFUL = 0.9
+"""An edge breaks where even the upper end of its 95 % interval is below this."""
+
+
+@dataclass(frozen=True)
+class EdgeFaithfulness:
+    """One edge on some rows."""
+
+    edge: Edge
+    right: Share
+    """Of the positions where all inputs are right, those where the variable is. The interval takes
+    positions as independent, which those of one row are not quite."""
+    positions: int
+    """All positions where the variable has a value."""
+    values: int
+    """How many different values it has where its inputs are right. With one, a constant guess
+    would look faithful."""
+
+    @property
+    def inputs_right(self) -> float | None:
+        """The share of the positions where all inputs are right; None without any."""
+        return self.right.n / self.positions if self.positions else None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the inputs are right often enough to say anything."""
+        return self.right.n >= LEAST_POSITIONS
+
+    @property
+    def breaks(self) -> bool:
+        """Whether it is significantly less faithful than it should be."""
+        return self.is_judged and self.right.ci is not None and self.right.ci[1] < FAITHFUL
+
+    def to_record(self, graph: Graph) -> dict[str, Any]:
+        """All figures by name, ready for JSON."""
+        share = self.right.to_record()
+        return self.edge.to_record(graph) | {
+            "positions": self.positions,
+            "n": self.right.n,
+            "inputs_right": self.inputs_right,
+            "faithfulness": share["share"],
+            "ci": share["ci"],
+            "values": self.values,
+            "breaks": self.breaks,
+        }
+
+
+def mean_faithfulness(edges: Sequence[EdgeFaithfulness]) -> float | None:
+    """The mean over the edges that are judged; None without any."""
+    shares = [one.right.value for one in edges if one.is_judged and one.right.value is not None]
+    return sum(shares) / len(shares) if shares else None
+
+
+def first_to_break(edges: Sequence[EdgeFaithfulness]) -> EdgeFaithfulness | None:
+    """The first in the order of computation that breaks; None where none does."""
+    return next((one for one in edges if one.breaks), None)
+
+
+def edge_faithfulness(
+    bundle: Bundle, rows: Rows, positions: Positions = "answer"
+) -> tuple[EdgeFaithfulness, ...]:
+    """All edges, in the order of computation.
+
+    Measured at the positions that the program reads and that predict a token of the answer, or at
+    `all` that it reads. Raises InputError for rows that do not fit the program.
+    """
+    counts = [_Count(bundle.graph, edge) for edge in edges_of(bundle.graph)]
+    targets = Targets(bundle.graph, bundle.reconciliation)
+    for _, batch in rows.by_length(ROWS_AT_ONCE):
+        ids = targets.program_ids(batch)  # [B, t]
+        true = bundle.graph.variable_values(ids)  # [B, t, V]
+        read = read_where_held(bundle, batch)[:, : ids.shape[1]]  # [B, t, V]
+        asked = ids != NONE  # [B, t]
+        if positions == "answer":
+            asked = asked & batch.before_answer()[:, : ids.shape[1]]
+        for count in counts:
+            count.add(true, read, asked)
+    return tuple(count.found() for count in counts)
+
+
+@torch.no_grad()
+def read_where_held(bundle: Bundle, rows: Rows) -> np.ndarray:
+    """int64 [B, T, V]: the value index of each variable, in the stream that first holds it.
+
+    At fillers and at tokens that the program does not read it means nothing.
+    """
+    maps, layers, device = bundle.projection.maps(), bundle.record.layers, bundle.model.device
+    streams = residual_streams(
+        bundle.model, torch.from_numpy(rows.ids).to(device), layers=sorted(set(layers))
+    )
+    found = np.full((*rows.ids.shape, len(maps.slices)), NONE, dtype=np.int64)
+    for layer in sorted({one.layer for one in maps.slices}):
+        own = [place for place, one in enumerate(maps.slices) if one.layer == layer]
+        read = maps.read(layer, streams[layers[layer]].float())  # [B, T, V]
+        found[..., own] = read[..., own].cpu().numpy()
+    return found
+
+
+class _Count:
+    """What has been counted of an edge so far."""
+
+    def __init__(self, graph: Graph, edge: Edge) -> None:
+        self.edge, self.causal = edge, graph.causal
+        self.positions = self.right = self.n = 0
+        self.seen: set[int] = set()
+
+    def add(self, true: np.ndarray, read: np.ndarray, asked: np.ndarray) -> None:
+        """Counts a batch: `true` and `read` [B, t, V] where `asked` [B, t]."""
+        own, edge = true[..., self.edge.index], self.edge
+        asked = asked & (own != NONE)
+        given = asked & self._are_inputs_right((true == NONE) | (true == read))
+        self.positions += int(asked.sum())
+        self.n += int(given.sum())
+        self.right += int((given & (own == read[..., edge.index])).sum())
+        self.seen.update(np.unique(own[given]).tolist())
+
+    def _are_inputs_right(self, right: np.ndarray) -> np.ndarray:
+        """bool [B, t], from what is right of all variables [B, t, V]; PAD counts as right."""
+        here: np.ndarray = np.all(right[..., list(self.edge.here)], axis=-1)  # [B, t]
+        far: np.ndarray = np.all(right[..., list(self.edge.visible)], axis=-1)  # [B, t]
+        if self.causal:
+            return here & np.logical_and.accumulate(far, axis=1)
+        return here & np.all(far, axis=1, keepdims=True)
+
+    def found(self) -> EdgeFaithfulness:
+        share = Share((self.right,), self.n)
+        return EdgeFaithfulness(self.edge, share, self.positions, len(self.seen))

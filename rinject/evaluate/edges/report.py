@@ -1,0 +1,94 @@
+"""The edges of a bundle on each kind of input, as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rinject.evaluate.edges.faithfulness import (
+    EdgeFaithfulness,
+    Positions,
+    edge_faithfulness,
+    first_to_break,
+    mean_faithfulness,
+)
+from rinject.evaluate.edges.replacing import Replacements, replacements
+from rinject.evaluate.edges.sources import Source
+from rinject.graph import Graph
+from rinject.inject.bundle import Bundle
+
+Report = Callable[[int, int], None]
+"""Sees how many steps are done, of how many."""
+
+
+@dataclass(frozen=True)
+class SourceEdges:
+    """All edges on one kind of input."""
+
+    source: Source
+    edges: tuple[EdgeFaithfulness, ...]
+    """In the order of computation."""
+    replacements: Replacements
+
+    @property
+    def mean(self) -> float | None:
+        """Mean faithfulness of the edges that are judged; None without any."""
+        return mean_faithfulness(self.edges)
+
+    @property
+    def first(self) -> EdgeFaithfulness | None:
+        """The first edge that breaks."""
+        return first_to_break(self.edges)
+
+    def to_record(self, graph: Graph) -> dict[str, Any]:
+        """All figures by name, ready for JSON."""
+        return {
+            "source": self.source.name,
+            "supported": self.source.is_supported,
+            "solved": self.source.solved,
+            "examples": self.source.drawn,
+            "read": len(self.source.rows),
+            "mean": self.mean,
+            "first_to_break": None if self.first is None else self.first.edge.name,
+            "edges": [one.to_record(graph) for one in self.edges],
+            "replacements": self.replacements.to_record(),
+        }
+
+
+@dataclass(frozen=True)
+class EdgeReport:
+    """Edge faithfulness in distribution and beyond."""
+
+    graph: Graph
+    positions: Positions
+    """Where it was measured: at the `answer` positions, or at `all` that the program reads."""
+    sources: tuple[SourceEdges, ...]
+    seed: int
+
+    def to_record(self) -> dict[str, Any]:
+        """All figures by name, ready for JSON."""
+        return {
+            "experiment": "edges",
+            "positions": self.positions,
+            "seed": self.seed,
+            "sources": [one.to_record(self.graph) for one in self.sources],
+        }
+
+
+def measure_edges(
+    bundle: Bundle,
+    sources: Sequence[Source],
+    *,
+    positions: Positions = "answer",
+    seed: int = 42,
+    report: Report = lambda _done, _total: None,
+) -> EdgeReport:
+    """Faithfulness of all edges and the effect of replaced tokens, on each source's rows."""
+    found: list[SourceEdges] = []
+    for done, source in enumerate(sources):
+        report(2 * done, 2 * len(sources))
+        edges = edge_faithfulness(bundle, source.rows, positions)
+        report(2 * done + 1, 2 * len(sources))
+        found.append(SourceEdges(source, edges, replacements(bundle, source.rows, seed=seed)))
+    return EdgeReport(bundle.graph, positions, tuple(found), seed)
