@@ -140,23 +140,21 @@ def run_injection(
     from rinject.inject.projection import variable_slices
     from rinject.student import hidden_size
     from rinject.tasks import up_to
-    from rinject.tasks.covering import Covering
     from rinject.tokens import reconcile
 
     up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
         compiled = compile_program(program, causal=program.header.causal)
-    if settings.codes == "orthogonal" and IS_MAIN:
+    if settings.has_codes and IS_MAIN:
         note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
-    trained = Covering(program, task, reconciliation) if settings.data == "coverage" else task
     texts = _texts(settings, quiet=quiet)
     with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(
             compiled,
             student,
             reconciliation,
-            trained,
+            task,
             texts.train,
             settings,
             directory=directory,

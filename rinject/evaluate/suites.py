@@ -90,12 +90,15 @@ def bundle_suites(bundle: Bundle, task: Task, name: str = ALL) -> list[TaskSuite
     """The suites of a bundle's task, and of every other built-in task that its program computes.
 
     Which those are is found by running the program. Of their suites only inputs of the test split
-    are taken, since training may have had the others; a task of one's own parts its inputs in its
+    are taken, since training may have had the others, and so of all where it covered the program
+    (`--data coverage`); a task of one's own parts its inputs in its
     own way and has its own suites alone. `name` chooses those of one name. Raises InputError where
     there is none.
     """
     program = bundle.program
-    found = [TaskSuite(program.name, suite) for suite in find_suites(task)]
+    covered = bundle.record.settings.data == "coverage"
+    own = (_held_out(suite) if covered else suite for suite in find_suites(task))
+    found = [TaskSuite(program.name, suite) for suite in own]
     if task_source(task) is None:
         others = [other for other in TASKS if not found or other != program.name]
         found += [

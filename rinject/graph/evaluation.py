@@ -66,7 +66,10 @@ def _(node: Aggregate, ids: np.ndarray, known: Known, visible: np.ndarray) -> np
     first = np.take_along_axis(operand, chosen.argmax(axis=-1), axis=1)  # [B, queries]
     result = np.where(count == 0, node.default, node.copies[first])
     if node.numbers is not None:
-        result = np.where(count > 1, _mean(node, chosen, operand, count), result)
+        return np.where(count > 1, _mean(node, chosen, operand, count), result)
+    if (count > 1).any():  # only where a stream was intervened on: what is mixed is no value
+        differ = (chosen & (operand[:, None, :] != first[..., None])).any(axis=-1)
+        result = np.where(differ, NONE, result)
     return result
 
 

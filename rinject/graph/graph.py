@@ -103,7 +103,8 @@ class Graph:
 
         Variables of layers up to that one are as `values` [B, T, V] say, whatever they were
         computed from; those of later layers are computed from them, as the compiled model would
-        where its stream is intervened on. PAD is -1.
+        where its stream is intervened on. PAD is -1, and so is a copy of several different values,
+        which the program itself never makes.
         """
         given = {
             node: values[..., place].astype(np.int64)

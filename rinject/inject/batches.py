@@ -19,7 +19,7 @@ from rinject.inject.rarity import rarity
 from rinject.inject.rows import Rows, encode_all
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
-from rinject.inject.weighing import position_weights
+from rinject.inject.weighing import emphasized, position_weights
 from rinject.tokens import Reconciliation
 
 STEPS_AHEAD = 32  # the graph is evaluated for so many steps at once
@@ -154,9 +154,14 @@ class Batches:
         return np.ones(rows.ids.shape, dtype=bool)
 
     def _swapped(self, batch: Batch, intervened: Intervened, taken: np.ndarray) -> Batch:
-        """The batch with the targets that follow from an intervention; `taken` of those read."""
+        """The batch with the targets that follow from an intervention; `taken` of those read.
+
+        Half of a variable's weight is where it changes: an edge that holds almost everywhere may
+        break at the few positions that answers are made at.
+        """
         values = intervened.values[taken]
         weights = position_weights(values, self.settings.balance)
+        weights = emphasized(weights, values != batch.targets.numpy())
         return replace(
             batch,
             swap=intervened.swap,

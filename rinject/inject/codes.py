@@ -3,9 +3,9 @@
 A rotation of the student's stream gives every variable a few coordinates, and a codebook says which
 point in them each of its values is, as in distributed alignment search (Geiger et al., "Finding
 alignments between interpretable causal variables and distributed neural representations", 2024,
-section 3). The subspaces are orthogonal in the coordinates in which the map is learned, so one
-variable can be changed without another being read differently. M, D and W: see `projection.py`; R
-is the sum of the ranks.
+section 3). Here the alignment trains both; interventions use them as they are. The subspaces are
+orthogonal in the coordinates in which the map is learned, so one variable can be changed without
+another being read differently. M, D and W: see `projection.py`; R is the sum of the ranks.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def _orthonormal(directions: Tensor) -> Tensor:
     The signs that LAPACK chooses for the columns jump as the directions move; these do not.
     """
     factor, triangle = torch.linalg.qr(directions)
-    return factor * triangle.diagonal(dim1=-2, dim2=-1).sign()[:, None]
+    signs = torch.where(triangle.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0)  # [M, R]
+    return factor * signs[:, None]
 
 
 TrainedMaps: TypeAlias = Projection | CodedProjection

@@ -8,7 +8,7 @@ and those of later layers follow; in the student their subspace does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,6 +31,13 @@ class Swap:
     """int64 [K]: where they change."""
     sources: np.ndarray
     """int64 [K]: where each takes its new value from."""
+
+    def moved(self, width: int, wide: int) -> Swap:
+        """The same swap in rows of another width."""
+        if width == wide:
+            return self
+        places, sources = (at // width * wide + at % width for at in (self.places, self.sources))
+        return replace(self, places=places, sources=sources)
 
 
 def swapped_values(graph: Graph, ids: np.ndarray, values: np.ndarray, swap: Swap) -> np.ndarray:

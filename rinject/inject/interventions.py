@@ -14,7 +14,7 @@ the program are trained where they matter. Where a variable of the group has no 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -82,7 +82,7 @@ class Interventions:
         swap, after, _ = max(tries, key=lambda tried: tried[-1])
         answer = self._spelled if self.spelled else self._at_once
         answered, asked, answers = answer(rows, after[..., self._output])
-        swap = _moved(swap, rows.ids.shape[1], answered.ids.shape[1])
+        swap = swap.moved(rows.ids.shape[1], answered.ids.shape[1])
         return Intervened(answered, asked, answers, swap, after[read].astype(np.int64))
 
     def _drawn(
@@ -104,7 +104,8 @@ class Interventions:
         after = swapped_values(self.targets.graph, ids, values, swap)
         follows = self._layers > swap.layer  # [V]
         follows[self._output] = True
-        return swap, after, int((after != values)[..., follows].sum())
+        changed = (after != values) & (after != NONE)  # [B, T, V]
+        return swap, after, int(changed[..., follows].sum())
 
     def _at_once(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
         """Rows with the whole answers that follow from the outputs [B, T]."""
@@ -129,12 +130,6 @@ class Interventions:
 
     def _written(self, value: int) -> list[int] | None:
         return None if value == NONE else self._answers[value]
-
-
-def _moved(swap: Swap, width: int, wide: int) -> Swap:
-    """The swap in rows of another width."""
-    places, sources = (at // width * wide + at % width for at in (swap.places, swap.sources))
-    return replace(swap, places=places, sources=sources)
 
 
 def _groups(targets: Targets) -> dict[int, np.ndarray]:

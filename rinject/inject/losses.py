@@ -27,8 +27,11 @@ SliceError = Callable[[Tensor, Tensor], Tensor]
 
 
 def answer_loss(logits: Tensor, answers: Tensor, count: int) -> Tensor:
-    """L_CE: cross-entropy of answer tokens; logits [M, vocabulary], answers [M] of `count`."""
-    return functional.cross_entropy(logits.float(), answers, reduction="sum") / count
+    """L_CE: cross-entropy of answer tokens; logits [M, vocabulary], answers [M] of `count`.
+
+    0 without any: an intervention can leave a batch without an answer that can be written.
+    """
+    return functional.cross_entropy(logits.float(), answers, reduction="sum") / max(1, count)
 
 
 def kl_to_teacher(student: Tensor, teacher: Tensor, count: int) -> Tensor:

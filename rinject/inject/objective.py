@@ -89,7 +89,8 @@ class Objective(nn.Module):
         self._captured: dict[int, Tensor] = {}
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
-        self._swap: tuple[Swap, Subspace] | None = None
+        self._swap: Swap | None = None  # in rows as wide as those of the forward pass
+        self._swapped_part: Subspace | None = None
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -112,10 +113,12 @@ class Objective(nn.Module):
         return self._losses(batch) if isinstance(batch, Batch) else batch()
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        maps = self.projection.maps()
+        with torch.autocast(batch.ids.device.type, enabled=False):  # what is written must be read
+            maps = self.projection.maps()
         variable = self.output if self.settings.roll == "final-result" else None
         self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
-        self._swap = None if batch.swap is None else (batch.swap, swapped_part(maps, batch.swap))
+        self._swap = batch.swap
+        self._swapped_part = None if batch.swap is None else swapped_part(maps, batch.swap)
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
             "answer": answer_loss(seen.answered, batch.answers, batch.answer_count),
@@ -165,6 +168,7 @@ class Objective(nn.Module):
         places = torch.arange(texts * length, device=ids.device)
         texts_at = rows * wide + _widened(places, length, wide)  # [K]
         answers_at = _widened(batch.answer_places, width, wide)  # [M]
+        self._swap = None if batch.swap is None else batch.swap.moved(width, wide)
         logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]))
         return Seen(
             answered=logits[: len(answers_at)],
@@ -215,10 +219,10 @@ class Objective(nn.Module):
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with the intervention on it, if any."""
         rows = self._task_rows
-        if not rows or self._swap is None or self._swap[0].layer != place:
+        swap, part = self._swap, self._swapped_part
+        if not rows or swap is None or part is None or swap.layer != place:
             return stream
-        swap, subspace = self._swap
-        return torch.cat([swapped_stream(stream[:rows], subspace, swap), stream[rows:]])
+        return torch.cat([swapped_stream(stream[:rows], part, swap), stream[rows:]])
 
     # --- the losses -------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Processes:
         """
         launched = int(os.environ["WORLD_SIZE"]) if "LOCAL_RANK" in os.environ else 1
         device = device_of(settings.device)
+        _check_alone(settings, launched)
         if not settings.task_tokens:  # else they are known once the examples are
             check_shares(settings, launched)
         sharding = _sharding(settings) if launched > 1 else None
@@ -220,13 +221,7 @@ def within(module: nn.Module, work: Callable[[], T]) -> T:
 
 
 def check_shares(settings: InjectSettings, processes: int) -> None:
-    """Raises InputError where the processes cannot take as many rows each, or need each other's."""
-    if settings.is_interchange and processes > 1:
-        raise InputError(
-            "--method interchange takes parts of the stream from other rows of the batch, which"
-            f" {processes} processes do not share",
-            hint="train in one process",
-        )
+    """Raises InputError where the processes cannot take as many rows each."""
     for name in ("task_rows", "text_rows"):
         rows = getattr(settings, name)
         if rows % processes:
@@ -234,6 +229,16 @@ def check_shares(settings: InjectSettings, processes: int) -> None:
                 f"{flag(name)} is {rows}, which {processes} processes cannot share evenly",
                 hint=f"make it a multiple of {processes}",
             )
+
+
+def _check_alone(settings: InjectSettings, processes: int) -> None:
+    """Raises InputError where rows need each other, which several processes do not share."""
+    if settings.is_interchange and processes > 1:
+        raise InputError(
+            "--method interchange takes parts of the stream from other rows of the batch, which"
+            f" {processes} processes do not share",
+            hint="train in one process",
+        )
 
 
 def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None:

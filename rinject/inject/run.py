@@ -53,6 +53,7 @@ from rinject.lang import Program
 from rinject.placing import check_target, sync_all
 from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
 from rinject.tasks import Exhausted, Split, Task, task_source, up_to
+from rinject.tasks.covering import Covering
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
@@ -139,6 +140,8 @@ def inject(
             folder.begin()
         processes.wait()
         layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
+        if settings.data == "coverage":
+            task = Covering(injection.program, task, reconciliation)
         rows = _examples(injection, task)
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
@@ -310,7 +313,7 @@ def _projection(
     coordinates = None
     if settings.whiten:
         coordinates = whitening(_streams(model, batches, layers), settings.whiten)
-    kind = CodedProjection if settings.codes == "orthogonal" else Projection
+    kind = CodedProjection if settings.has_codes else Projection
     return kind(
         variable_slices(injection.compiled.graph),
         hidden_size(model),

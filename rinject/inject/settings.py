@@ -17,7 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "positions": ("read", "answer"),
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
-    "codes": ("free", "orthogonal"),
+    "codes": ("auto", "free", "orthogonal"),
     "roll": ("final-result", "subspace", "strict", "none"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
@@ -66,9 +66,10 @@ class InjectSettings:
     values, or in proportion to the `layer` that computes them."""
     maps: str = "shared"
     """One linear map, `shared` by all layers (the paper's), or one `per-layer`."""
-    codes: str = "free"
-    """What the map reads of variables: `free`, any directions for each of their values; or
-    `orthogonal`, a few coordinates for each variable alone, in which its values are points."""
+    codes: str = "auto"
+    """What the map reads of variables: `free`, any directions for each of their values (the
+    paper's); `orthogonal`, a few coordinates for each variable alone, in which its values are
+    points; or `auto`: orthogonal where variables are intervened on."""
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
@@ -181,8 +182,8 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"is a share of the steps, 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
-        strict_needs = self.roll != "strict" or self.codes == "orthogonal"
-        _check(strict_needs, "roll", "strict needs --codes orthogonal")
+        has_parts = self.roll != "strict" or self.has_codes
+        _check(has_parts, "roll", "strict needs --codes orthogonal")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -242,6 +243,11 @@ class InjectSettings:
     def is_baseline(self) -> bool:
         """Whether the student is only finetuned."""
         return self.method == "finetune"
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether each variable has coordinates of its own."""
+        return self.codes == "orthogonal" or (self.codes == "auto" and self.is_interchange)
 
     @property
     def is_interchange(self) -> bool:

@@ -37,8 +37,12 @@ class Subspace:
         return self.read.shape[1]
 
     def part(self, stream: Tensor) -> Tensor:
-        """The part [..., D] of a stream [..., D] that lies in the subspace."""
-        return (stream @ self.read.to(stream.dtype)) @ self.write.to(stream.dtype).mT
+        """The part [..., D] of a stream [..., D] that lies in the subspace.
+
+        In full precision whatever the context: what is read and what is written have to agree.
+        """
+        with torch.autocast(stream.device.type, enabled=False):
+            return ((stream.float() @ self.read.float()) @ self.write.float().mT).to(stream.dtype)
 
 
 @torch.no_grad()
@@ -58,7 +62,8 @@ def group_subspace(maps: Maps, variables: Sequence[VariableSlice], layer: int) -
     if maps.codes is None:
         weight, _ = maps.at(layer)  # [W, D]
         rows = [weight[one.start : one.stop] for one in variables if one.size]
-        return Subspace.orthogonal(span(torch.cat([some - some.mean(dim=0) for some in rows])))
+        centred = [some - some.mean(dim=0) for some in rows] or [weight[:0]]
+        return Subspace.orthogonal(span(torch.cat(centred)))
     place = layer if len(maps.weight) > 1 else 0
     taken = [maps.codes.columns[maps.slices.index(one)] for one in variables]
     columns = [column for start, stop in taken for column in range(start, stop)]

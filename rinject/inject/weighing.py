@@ -28,6 +28,19 @@ def position_weights(values: np.ndarray, balance: float) -> np.ndarray:
     return (weights / np.maximum(weights.sum(axis=0), 1e-9)).astype(np.float32)
 
 
+def emphasized(weights: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The weights [N, V] with half of each variable's on what is chosen, bool [N, V].
+
+    A variable with nothing chosen, or nothing else, stays as it is.
+    """
+    parts = [weights * chosen, weights * ~chosen]
+    totals = [part.sum(axis=0) for part in parts]  # [V] each
+    both = (totals[0] > 0) & (totals[1] > 0)
+    halves = [part / np.maximum(2 * total, 1e-9) for part, total in zip(parts, totals, strict=True)]
+    mixed = (halves[0] + halves[1]) * weights.sum(axis=0)
+    return np.where(both, mixed, weights).astype(np.float32)
+
+
 def shares(slices: Sequence[VariableSlice], streams: int, worth: np.ndarray) -> np.ndarray:
     """float32 [V, L]: what each variable counts at each of L aligned streams, of sum one.
 

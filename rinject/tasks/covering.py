@@ -1,16 +1,18 @@
 """Inputs beyond a task's own rule, with the program as the oracle: the data rule `coverage`.
 
 What a program supports is more than what its task draws: other lengths, values that hardly come up,
-characters that it ignores. Here training inputs are the task's own and edits of them, and an edit
-is taken for the values that it brings: of every s-op at every position, those that came up least.
+characters that it ignores. Here training inputs are the task's own and edits of them. Of all edits
+with one answer those are taken that bring values, of any s-op at any position, which came up least
+in edits so far.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from random import Random
 from typing import Any
 
@@ -31,6 +33,7 @@ MOST_EDITS = 6
 REMEMBERED = 512  # inputs that edits are made of
 OTHERS = "zqk#"
 """Characters that few programs read: edits put them in, so that ignoring them is learnt."""
+SHARE_OF_OTHERS = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,9 @@ class Covering:
         return Oracle(self.program)
 
     def output(self, text: str) -> Any:
-        return self.task.output(text)
+        """The program's own."""
+        (output,) = self.oracle.outputs([self.symbols(text)])
+        return output
 
     def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, Any]]:
         """As `Task.cases`; in the training split one half are edits."""
@@ -89,6 +94,17 @@ class Covering:
         return np.concatenate(found, axis=1)
 
 
+@dataclass(frozen=True)
+class _Edit:
+    """An input, and what the program makes of it."""
+
+    text: str
+    symbols: list[str]
+    """What it reads, of a spelled answer too."""
+    output: Any
+    answer: str
+
+
 class _Edits:
     """One stream: the task's own inputs, edits of what came up, and what was covered."""
 
@@ -104,6 +120,7 @@ class _Edits:
         for text, value in self.own:
             if text not in self.fresh:
                 continue  # an edit led there before
+            self.characters += [one for one in sorted(set(text)) if one not in self.characters]
             self._keep(text)
             yield text, value
             if not self.waiting:
@@ -113,37 +130,56 @@ class _Edits:
 
     def _keep(self, text: str) -> None:
         self.fresh.use(text)
-        self.characters += [one for one in sorted(set(text)) if one not in self.characters]
         if len(self.known) < REMEMBERED:
             self.known.append(text)
         else:
             self.known[self.rng.randrange(REMEMBERED)] = text
 
     def _fill(self) -> None:
-        """Lets the edits of a batch wait that bring most of what is rare and can be answered."""
-        texts = {self._edit(): None for _ in range(BATCH)}
-        read = {text: self.covering.symbols(text) for text in texts if text in self.fresh}
-        fitting = [text for text in read if 0 < len(read[text]) <= self.covering.oracle.longest]
-        if not fitting:
+        """Lets edits of a batch wait: those that bring most of what is rare, all answers alike."""
+        drawn = self._answered({self._edit(): None for _ in range(BATCH)})
+        if not drawn:
             return
-        values = self.covering.values([read[text] for text in fitting])  # [B, S]
+        values = self.covering.values([one.symbols for one in drawn])  # [B, S]
         worth = values @ (1 / (1 + self.seen + values.sum(axis=0)))  # [B]
-        taken = np.argsort(-worth, kind="stable")[:TAKEN].tolist()
+        taken = _evenly(drawn, np.argsort(-worth, kind="stable").tolist())
         self.seen = self.seen + values[taken].sum(axis=0)
-        for text in (fitting[place] for place in taken):
-            value = self._answer(read[text])
-            if value is not None:
-                self._keep(text)
-                self.waiting.append((text, value))
+        for one in (drawn[place] for place in taken):
+            self._keep(one.text)
+            self.waiting.append((one.text, one.output))
 
-    def _answer(self, symbols: Sequence[str]) -> Any:
-        """The program's output; None where it cannot be written."""
+    def _answered(self, texts: Iterable[str]) -> list[_Edit]:
+        """The edits that are new, fit the program and have an answer."""
+        longest = self.covering.oracle.longest
+        read = {text: self.covering.symbols(text) for text in texts if text in self.fresh}
+        fitting = {text: one for text, one in read.items() if 0 < len(one) <= longest}
+        outputs = self._outputs(list(fitting.values()))
+        made = (
+            self._made(text, symbols, output)
+            for (text, symbols), output in zip(fitting.items(), outputs, strict=True)
+        )
+        return [one for one in made if one is not None]
+
+    def _outputs(self, inputs: list[list[str]]) -> list[Any]:
+        """The program's outputs; None where an answer does not end."""
         try:
-            (output,) = self.covering.oracle.outputs([symbols])
-            answer_text(self.covering.header, output)
+            return self.covering.oracle.outputs(inputs)
+        except RinjectError:
+            if len(inputs) == 1:
+                return [None]
+            half = len(inputs) // 2
+            return self._outputs(inputs[:half]) + self._outputs(inputs[half:])
+
+    def _made(self, text: str, symbols: list[str], output: Any) -> _Edit | None:
+        """An edit with the symbols of its answer, where the answer is one that can be written."""
+        header, oracle = self.covering.header, self.covering.oracle
+        try:
+            answer = answer_text(header, output)
         except RinjectError:
             return None
-        return output
+        if header.spelled:
+            symbols = (symbols + oracle.reader.symbols(answer))[: oracle.longest]
+        return _Edit(text, symbols, output, answer)
 
     def _edit(self) -> str:
         text = self.rng.choice(self.known)
@@ -169,5 +205,14 @@ class _Edits:
         )
 
     def _character(self) -> str:
-        others = self.rng.random() < 0.1
+        others = self.rng.random() < SHARE_OF_OTHERS
         return self.rng.choice(OTHERS if others else self.characters)
+
+
+def _evenly(drawn: Sequence[_Edit], order: Iterable[int]) -> list[int]:
+    """The first `TAKEN` places of an order, of each answer as many as of the others."""
+    places: dict[str, list[int]] = {}
+    for place in order:
+        places.setdefault(drawn[place].answer, []).append(place)
+    rounds = zip_longest(*places.values())
+    return [place for some in rounds for place in some if place is not None][:TAKEN]

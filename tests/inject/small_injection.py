@@ -215,7 +215,7 @@ def projection(chosen: InjectSettings, streams: int) -> TrainedMaps:
     if chosen.whiten:
         drawn = torch.randn(200, WIDTH, generator=torch_generator(0, "streams"))
         coordinates = whitening(drawn * torch.logspace(-1, 1, WIDTH), chosen.whiten)
-    kind = CodedProjection if chosen.codes == "orthogonal" else Projection
+    kind = CodedProjection if chosen.has_codes else Projection
     return kind(
         variable_slices(compiled().graph),
         WIDTH,

@@ -15,6 +15,7 @@ from rinject.compiler import compile_program
 from rinject.graph.tables import NONE
 from rinject.inject.interchange import Swap, swapped_part, swapped_stream, swapped_values
 from rinject.inject.interventions import Interventions
+from rinject.inject.projection import VariableSlice
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace, group_subspace, random_subspace, variable_subspace
@@ -88,16 +89,18 @@ def test_a_random_subspace_is_orthonormal():
     torch.testing.assert_close(basis.mT @ basis, torch.eye(5))
 
 
-def test_a_variable_with_one_value_has_no_subspace():
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_variable_without_values_to_tell_apart_has_no_subspace(size):
     maps = small_injection.objective().projection.maps()
-    for place, one in enumerate(maps.slices):
-        if one.is_constant:
-            assert variable_subspace(maps, maps.slices[place], one.layer).rank == 0
+    start = maps.slices[2].start
+    assert variable_subspace(maps, VariableSlice("one", start, start + size, 1), 1).rank == 0
 
 
-def test_streams_after_the_swap_are_those_of_the_swapped_stream(objective):
-    """The objective's own forward pass, against one with the swap done by hand."""
-    batch = interchange_batch()
+@pytest.mark.parametrize("text_tokens", [8, 50])
+def test_streams_after_the_swap_are_those_of_the_swapped_stream(objective, text_tokens):
+    """The objective's own forward pass, against one with the swap done by hand; beside text that is
+    shorter or longer than the task's rows."""
+    batch = interchange_batch(text_tokens=text_tokens)
     objective.settings = replace(objective.settings, forward="joint")
     with objective.hooked():
         objective(batch)
@@ -122,9 +125,28 @@ def test_the_losses_are_finite_and_reach_all_parameters(objective):
     assert any(name.startswith("student") for name in gradients)
 
 
+def test_half_precision(objective):
+    batch = interchange_batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = losses_of(objective, batch)
+    for name, loss in losses_of(objective, batch).items():
+        torch.testing.assert_close(losses[name].float(), loss, atol=0.1, rtol=0.1)
+
+
+def test_a_batch_without_answers_has_no_answer_loss(objective):
+    batch = interchange_batch()
+    empty = replace(
+        batch,
+        answer_places=batch.answer_places[:0],
+        answers=batch.answers[:0],
+        answer_count=0,
+    )
+    assert losses_of(objective, empty)["answer"] == 0
+
+
 def test_without_a_swap_it_is_the_paper_s_loss():
     plain = small_injection.objective(roll="none")
-    ours = small_injection.objective(roll="none", method="interchange")
+    ours = small_injection.objective(roll="none", method="interchange", codes="free")
     batch = batch_of()
     for name, loss in losses_of(plain, batch).items():
         torch.testing.assert_close(losses_of(ours, batch)[name], loss)

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from rinject.inject.projection import VariableSlice
 from rinject.inject.settings import CHOICES
-from rinject.inject.weighing import WORTH, position_weights, shares
+from rinject.inject.weighing import WORTH, emphasized, position_weights, shares
 
 VALUES = arrays(np.int64, st.tuples(st.integers(0, 9), st.just(3)), elements=st.integers(-1, 4))
 SLICES = (
@@ -46,6 +46,21 @@ def test_balance_lies_between_positions_and_values(values):
 def test_half_a_balance():
     weights = position_weights(np.array([[0], [0], [0], [0], [1]]), 0.5)
     assert weights[4] / weights[0] == pytest.approx(2)
+
+
+@given(VALUES, st.integers(0, 99))
+def test_half_of_the_weight_is_on_what_is_chosen(values, seed):
+    weights = position_weights(values, 0.5)
+    chosen = np.random.default_rng(seed).random(values.shape) < 0.3
+    found = emphasized(weights, chosen)
+    np.testing.assert_allclose(found.sum(axis=0), weights.sum(axis=0), rtol=1e-4)
+    for old, new, some in zip(weights.T, found.T, chosen.T, strict=True):
+        if (old * some).any() and (old * ~some).any():
+            assert new[some].sum() == pytest.approx(0.5 * old.sum(), rel=1e-4)
+            ratios = new[some & (old > 0)] / old[some & (old > 0)]
+            np.testing.assert_allclose(ratios, ratios[0], rtol=1e-4)
+        else:
+            assert np.array_equal(new, old)
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=4, max_size=4), st.integers(1, 5))
