@@ -206,7 +206,7 @@ class Objective(nn.Module):
         last = len(self.layers) - 1
         if self.settings.is_baseline or self.settings.roll == "none":
             return range(0)
-        return range(1 if self.settings.roll == "strict" else last, last + 1)
+        return range(0 if self.settings.roll == "strict" else last, last + 1)
 
     def _rolled(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with its task rows rolled."""

@@ -278,3 +278,21 @@ def test_the_draw_is_taken_that_changes_most_of_what_follows():
         return sum(int((one.values != values)[:, layers > one.swap.layer].sum()) for one in found)
 
     assert changes(8) > changes(1)
+
+
+def test_strict_keeps_codes_alone_at_every_aligned_layer():
+    """What is outside of the codes comes from the row before, from the embedding on."""
+    strict = small_injection.objective(codes="orthogonal", roll="strict", forward="apart")
+    batch = batch_of(text_tokens=12)
+    batch = replace(batch, text_ids=batch.text_ids[:0, :0], text_count=0)
+    maps = strict.projection.maps()
+    with strict.hooked():
+        strict(batch)
+        captured = {layer: one.clone() for layer, one in strict._captured.items()}
+    plain = residual_streams(strict.student, batch.ids)
+    held = [one for one in maps.slices if one.layer == 0]
+    part = group_subspace(maps, held, 0)
+    torch.testing.assert_close(captured[0], plain[0])  # seen before it is rolled
+    rolled = (plain[0] - part.part(plain[0])).roll(1, dims=0) + part.part(plain[0])
+    expected = strict.student.transformer.h[0](rolled)
+    torch.testing.assert_close(captured[strict.layers[1]], expected, atol=1e-5, rtol=1e-4)
