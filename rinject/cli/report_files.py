@@ -11,7 +11,15 @@ from markupsafe import Markup
 
 from rinject.cli.pages.page import write_page
 from rinject.errors import InputError
-from rinject.evaluate.results import Picture, Results, Section, markdown, save_results, sections
+from rinject.evaluate.results import (
+    Picture,
+    Results,
+    Section,
+    is_results,
+    markdown,
+    save_results,
+    sections,
+)
 from rinject.evaluate.results.store import PICTURE_DPI
 from rinject.placing import placed_file
 
@@ -20,12 +28,13 @@ LONGEST = 12  # rows of a table that is open from the start
 
 
 def check_report_place(directory: Path) -> None:
-    """Raises InputError where a report would overwrite something else."""
+    """Raises InputError where a report would overwrite what is not an earlier one."""
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file", hint="choose a folder")
-    if (directory / PAGE).exists() and not (directory / RESULTS).exists():
+    found = [name for name in (PAGE, TEXT, RESULTS) if (directory / name).exists()]
+    if found and not is_results(directory / RESULTS):
         raise InputError(
-            f"{directory} holds another {PAGE}", hint="choose an empty or a new folder"
+            f"{directory} holds another {found[0]}", hint="choose an empty or a new folder"
         )
 
 

@@ -21,6 +21,7 @@ from rinject.errors import InputError
 
 if TYPE_CHECKING:
     from rinject.evaluate.results import Compiled, Effort, Material, Store, Subject, Table
+    from rinject.tasks import TaskSource
 
 SHOWN = 6
 """Columns of the first table that a terminal shows."""
@@ -60,12 +61,28 @@ def effort_of(quick: bool, retention_data: Path | None, test_examples: int | Non
 def subject_of(
     path: Path, *, task: str | None, trust_task: bool, trust_remote_code: bool
 ) -> Subject:
-    """A bundle that is to be measured. Raises InputError where there is none."""
+    """A bundle that is to be measured. Raises InputError where there is none, or no such task."""
     from rinject.evaluate.results import Subject
     from rinject.inject.bundle import read_record
 
     load = partial(_load, path, task, trust_task, trust_remote_code)
-    return Subject(path, read_record(path), load)
+    record = read_record(path)
+    return Subject(path, record, load, record.task if task is None else _source(task))
+
+
+def _source(task: str) -> TaskSource:
+    """The file of the task that was named. Raises InputError where it cannot be read."""
+    from rinject.tasks import TaskSource
+    from rinject.tasks.registry import LISTED
+    from rinject.tasks.source import read
+
+    path, _, name = (task, "", "") if task.endswith(LISTED) else task.rpartition(":")
+    try:
+        return TaskSource.of(path, read(Path(path)), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"--task {task}: the file cannot be read", hint="FILE.py:NAME or FILE.jsonl"
+        ) from error
 
 
 def _load(path: Path, task: str | None, trust_task: bool, trust_remote_code: bool) -> Material:
@@ -107,7 +124,7 @@ def make_report(
     check_report_place(directory)
     collector = Collector(store, effort, partial(_watch, quiet=json))
     runs = collector.runs(subjects, unedited=unedited)
-    results = Results(tuple(runs), programs, versions())
+    results = Results(tuple(runs), programs, effort, versions())
     shown = write_report(results, store.folder, directory)
     if json:
         print_json(results.to_record())

@@ -96,11 +96,13 @@ def reproduce(
     for program in programs:
         show_warnings(program)
 
+    from rinject.cli.report_files import check_report_place
     from rinject.evaluate.results import Store
     from rinject.inject.run_folder import held_run_folder
     from rinject.student import device_of
 
     device_of(chosen.device)
+    check_report_place(output / REPORT)
     store = Store(output / RESULTS)
     with held_run_folder(output), _way_on():
         made = [is_made(one, base) for one in plan]  # before anything takes long

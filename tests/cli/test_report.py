@@ -29,6 +29,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory, injected: Path) -> Path:
     assert ran.code == 0, ran.err
     assert "the report is report/index.html" in ran.out
     assert "made: no suites: there are no out-of-distribution suites" in ran.err
+    assert "made: no retention on mrpc: the set mrpc is not in" in ran.err
     return where
 
 
@@ -53,7 +54,8 @@ def test_what_is_missing_is_said_and_not_made_up(reported: Path) -> None:
     assert {one.set for one in made.retention} == {"tiny-shakespeare"}
     assert [one.base for one in made.retention] == [one.value for one in unedited.retention]
     for one in (unedited, made):
-        assert "the set sst2 is not in" in one.missing["retention"]
+        assert "the set sst2 is not in" in one.missing["retention on sst2"]
+        assert "retention" not in one.missing
         assert "no out-of-distribution suites" in one.missing["suites"]
     assert "What was not measured" in (reported / "report" / "report.md").read_text()
 
@@ -74,13 +76,54 @@ def test_a_second_report_measures_nothing_but_what_is_gone(reported: Path, tmp_p
     ]
 
 
-def test_a_folder_with_another_page(reported: Path, tmp_path: Path) -> None:
+def test_a_part_keeps_the_versions_that_it_was_measured_with(
+    reported: Path, tmp_path: Path
+) -> None:
+    where = tmp_path / "later"
+    shutil.copytree(reported, where)
+    kept = where / "report" / "measured" / "made.noise.json"
+    stage = json.loads(kept.read_text())
+    kept.write_text(json.dumps(stage | {"versions": stage["versions"] | {"torch": "1.0"}}))
+    ran = run("report", "made", *QUICK, "--retention-data", "data", where=where)
+    assert ran.code == 0, ran.err
+    made = load_results(where / "report" / "results.json").runs[1]
+    now = stage["versions"]["torch"]
+    assert (made.measured["noise"]["torch"], made.measured["accuracy"]["torch"]) == ("1.0", now)
+    versions = f"| torch | {now}, 1.0 |".replace("_", r"\_")
+    assert versions in (where / "report" / "report.md").read_text()
+
+
+def test_another_task_is_measured_anew(reported: Path, tmp_path: Path) -> None:
+    where = tmp_path / "other"
+    shutil.copytree(reported, where)
+    splits = {"test": ("()", "(((", "[]", "(("), "train": ("{}{}",), "validation": ("}{}{",)}
+    lines = [{"input": text, "split": split} for split in splits for text in splits[split]]
+    (where / "mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = ("report", "made", *QUICK, "--retention-data", "data", "--task", "mine.jsonl")
+    ran = run(*command, where=where)
+    assert ran.code == 0, ran.err
+    assert "made: measuring accuracy" in ran.err
+    assert "made: measuring noise" in ran.err
+    results = load_results(where / "report" / "results.json")
+    assert {run.task_file for run in results.runs} == {"mine.jsonl"}
+    assert {run.evaluation.accuracy.n for run in results.runs} == {4}
+    with (where / "mine.jsonl").open("a") as file:
+        file.write('{"input": "[[", "split": "test"}\n')
+    ran = run(*command, where=where)
+    assert "made: measuring accuracy" in ran.err
+    results = load_results(where / "report" / "results.json")
+    assert {run.evaluation.accuracy.n for run in results.runs} == {5}
+
+
+@pytest.mark.parametrize("name", ["index.html", "report.md", "results.json"])
+def test_a_folder_with_another_page(reported: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "index.html").write_text("mine")
+    (tmp_path / "report" / name).write_text('{"mine": 1}')
     ran = run("report", reported / "made", where=tmp_path)
     assert ran.code == 2
-    assert "report holds another index.html" in ran.err
-    assert (tmp_path / "report" / "index.html").read_text() == "mine"
+    assert f"report holds another {name}" in ran.err
+    assert "choose an empty or a new folder" in ran.err
+    assert (tmp_path / "report" / name).read_text() == '{"mine": 1}'
 
 
 def test_bundles_that_cannot_be_reported(reported: Path, tmp_path: Path) -> None:
@@ -90,3 +133,5 @@ def test_bundles_that_cannot_be_reported(reported: Path, tmp_path: Path) -> None
     assert (ran.code, "two of the bundles are called made" in ran.err) == (2, True)
     ran = run("report", reported / "made", "--retention-data", "nowhere", where=tmp_path)
     assert (ran.code, "there is no folder nowhere" in ran.err) == (2, True)
+    ran = run("report", reported / "made", "--task", "nowhere.jsonl", where=tmp_path)
+    assert (ran.code, "--task nowhere.jsonl: the file cannot be read" in ran.err) == (2, True)

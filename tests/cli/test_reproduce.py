@@ -114,6 +114,15 @@ def test_bundles_made_otherwise_are_kept(
     assert "choose another --output" in ran.err
 
 
+def test_a_report_of_others_is_seen_before_anything_is_done(here: Path, student: Path) -> None:
+    (here / "out" / "report").mkdir(parents=True)
+    (here / "out" / "report" / "report.md").write_text("mine")
+    ran = reproduce(here, student)
+    assert ran.code == 2
+    assert "report holds another report.md" in ran.err
+    assert [path.name for path in (here / "out").iterdir()] == ["report"]
+
+
 def test_another_program_of_that_name(copied: Path, student: Path) -> None:
     (copied / "dyck.rasp").write_text(PROGRAM.replace("opened < 3", "opened < 4"))
     ran = reproduce(copied, student)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rinject.evaluate.layers import LayerFidelity
+from rinject.evaluate.probe.noise import Gap
+from rinject.evaluate.results.effort import Effort
 from rinject.evaluate.results.record import (
     Compiled,
     Decoded,
@@ -38,10 +40,14 @@ def injected(method: str, seed: int, accuracy: float) -> Run:
     return Run(
         name=name,
         task="count",
+        program_sha256="0123456789ab",
+        task_file=None,
+        task_sha256=None,
         method=method,
         seed=seed,
         output="final_count",
         base="tiny",
+        base_weights="ba9876543210",
         steps=2000,
         seconds=742.7,
         settings={"steps": 2000, "method": method, "seed": seed, "last_layer": None},
@@ -65,13 +71,14 @@ def injected(method: str, seed: int, accuracy: float) -> Run:
             NoisePoint(0.0, "random", 1.0, 0.94, 1.0, 0.017),
             NoisePoint(30.0, "final result", 0.25, 0.2, 0.3, 2.5),
             NoisePoint(30.0, "random", 0.75, 0.7, 0.8, 0.5),
-        )),
+        ), (Gap(30.0, 0.5, (0.4, 0.6), 2.0, (-0.1, 4.1)),)),
         interchange=(
-            Interchanged("tokens", 0, 2, None, None, 1.0),
-            Interchanged("final_count", 2, 40, Share(0.95, 60), 0.0125, 0.96),
+            Interchanged("tokens", 0, 2, None, None, None, 1.0),
+            Interchanged("final_count", 2, 40, Share(0.95, 60), (0.863, 0.983), 0.0125, 0.96),
         ),
-        missing={"retention": "the set mrpc is not in data: it lies in mrpc.tsv"},
+        missing={"retention on mrpc": "the set mrpc is not in data: it lies in mrpc.tsv"},
         pictures={"noise": f"{name}.noise.png"},
+        measured={"noise": {"rinject": "0.1.0", "torch": "2.9"}, "suites": {"rinject": "0.1.0"}},
     )  # fmt: skip
 
 
@@ -107,4 +114,4 @@ def results() -> Results:
         injected("tracr-injection", 43, 0.98),
     )
     programs = {"count": Compiled(2, 293, 0.25, 2222, 0)}
-    return Results(runs, programs, {"python": "3.11", "rinject": "0.1.0"})
+    return Results(runs, programs, Effort(), {"python": "3.11", "rinject": "0.1.0"})

@@ -18,15 +18,19 @@ from rinject.evaluate import fidelity
 from rinject.evaluate.layers import fidelity_by_layer
 from rinject.evaluate.layers_plot import draw_fidelity
 from rinject.evaluate.results import (
+    Effort,
     Outcome,
     Store,
+    is_results,
     load_results,
     markdown,
     paper,
     save_results,
     sections,
 )
-from rinject.evaluate.results.record import Evaluation, Results, Share
+from rinject.evaluate.results.groups import grouped
+from rinject.evaluate.results.parts import RETENTION
+from rinject.evaluate.results.record import Evaluation, Results, Run, Share
 from rinject.evaluate.results.sections import spread
 from rinject.evaluate.results.typed_json import from_json, to_json
 from rinject.tasks import examples
@@ -74,8 +78,29 @@ def test_damaged_results(place: list[Any], value: Any, problem: str) -> None:
 
 
 def test_no_results(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
     with pytest.raises(InputError, match="there are no results"):
-        load_results(tmp_path / "results.json")
+        load_results(path)
+    assert not is_results(path)
+    path.write_text('{"runs": [')
+    with pytest.raises(InputError, match=r"results\.json are damaged"):
+        load_results(path)
+    assert not is_results(path)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"runs": []}', '"runs"'])
+def test_json_of_others_is_no_results(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    assert not is_results(path)
+
+
+def test_results_of_another_schema_are_results(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    save_results(replace(results(), schema_version=1), path)
+    assert is_results(path)
+    with pytest.raises(InputError, match="schema version 1"):
+        load_results(path)
 
 
 def test_whole_numbers_are_read_as_the_floats_that_they_were() -> None:
@@ -102,6 +127,88 @@ def test_means_and_spreads_over_seeds() -> None:
     assert spread([None, None]) == "-"
     assert spread([0.5, None], 100) == "50.0"
     assert spread([1.0, 0.98], 100) == "99.0 ± 1.4"
+
+
+def groups_of(*runs: Run) -> list[tuple[str, int]]:
+    """What tells each group apart, and how many runs it has."""
+    found = grouped(replace(results(), runs=runs))
+    return [(group.difference, len(group.runs)) for group in found]
+
+
+def with_settings(run: Run, **settings: Any) -> Run:
+    return replace(run, name=f"{run.name}-other", settings={**run.settings, **settings})
+
+
+def test_runs_of_another_seed_alone_are_one_row() -> None:
+    first, second = injected("finetune", 42, 1.0), injected("finetune", 43, 0.5)
+    assert groups_of(first, second) == [("", 2)]
+    assert groups_of(first, with_settings(second, log_every=3)) == [("", 2)]
+    by_tokens = [with_settings(run, task_tokens=99, task_rows=run.seed) for run in (first, second)]
+    assert groups_of(*by_tokens) == [("", 2)]
+
+
+def test_other_recipes_and_students_have_rows_of_their_own() -> None:
+    first, second = injected("finetune", 42, 1.0), injected("finetune", 43, 0.5)
+    free, points = (with_settings(first, codes=codes) for codes in ("free", "orthogonal"))
+    assert groups_of(free, points) == [("--codes free", 1), ("--codes orthogonal", 1)]
+    larger = replace(second, base="gpt2", base_weights="77")
+    assert groups_of(first, larger, second) == [("tiny", 2), ("gpt2", 1)]
+    trained_on = replace(first, base_weights="7700770077")
+    assert groups_of(first, trained_on) == [("tiny ba987654", 1), ("tiny 77007700", 1)]
+    other_task = replace(first, task_file="mine.jsonl", task_sha256="12")
+    assert groups_of(first, other_task) == [
+        ("the program's inputs", 1),
+        ("--task mine.jsonl", 1),
+    ]
+    other_text = replace(first, program_sha256="fedcba9876")
+    assert groups_of(first, other_text) == [("program 01234567", 1), ("program fedcba98", 1)]
+
+
+def test_of_many_differences_those_are_named_that_tell_recipes_apart() -> None:
+    first = injected("finetune", 42, 1.0)
+    many = {"alpha": 2.0, "beta": 2.0, "gamma": 2.0, "similar_lengths": True}
+    one, two = with_settings(first, **many), with_settings(first, **many, last_layer=3)
+    assert groups_of(first, one, two) == [
+        ("--last-layer default, --alpha default, and 3 more", 1),
+        ("--last-layer default, --alpha 2.0, and 3 more", 1),
+        ("--last-layer 3, --alpha 2.0, and 3 more", 1),
+    ]
+    few = with_settings(first, similar_lengths=True), with_settings(first, similar_lengths=False)
+    assert groups_of(*few) == [("--similar-lengths", 1), ("--no-similar-lengths", 1)]
+
+
+def test_titles_tell_recipes_apart() -> None:
+    first = injected("tracr-injection", 42, 1.0)
+    runs = (with_settings(first, codes="free"), with_settings(first, codes="orthogonal"))
+    text = markdown("Two", sections(replace(results(), runs=runs)))
+    for codes in ("free", "orthogonal"):
+        assert f"**Count, Tracr-Injection, --codes {codes}, seed 42**" in text
+        assert f"| Count | Tracr-Injection, --codes {codes} | 100.0 |" in text
+
+
+def test_suites_after_coverage_are_marked() -> None:
+    whole = injected("finetune", 42, 1.0)
+    covered = replace(whole, suites=tuple(replace(one, data="coverage") for one in whole.suites))
+    text = markdown("One", sections(replace(results(), runs=(covered,))))
+    assert "| x only | Finetuning + KL † | 100.0 |" in text
+    assert "†: trained with --data coverage" in text
+    assert "†" not in markdown("One", sections(replace(results(), runs=(whole,))))
+
+
+def test_a_picture_is_linked_whatever_its_bundle_is_called() -> None:
+    one = replace(injected("finetune", 42, 1.0), pictures={"noise": "my run (2).noise.png"})
+    text = markdown("One", sections(replace(results(), runs=(one,))))
+    assert "](my%20run%20%282%29.noise.png)" in text
+
+
+def test_only_gaps_that_are_sure_are_counted() -> None:
+    whole = injected("finetune", 42, 1.0)
+    assert whole.noise is not None
+    (gap,) = whole.noise.gaps
+    gaps = (gap, replace(gap, norm=40.0, accuracy_ci=(-0.1, 0.9), loss_ci=(0.5, 3.0)))
+    one = replace(whole, noise=replace(whole.noise, gaps=gaps))
+    (table,) = sections(replace(results(), runs=(one,)))[0].tables
+    assert table.rows[0][-2:] == ("1 of 2", "1 of 2")
 
 
 def test_the_papers_tables_are_those_of_the_tasks_here() -> None:
@@ -133,7 +240,29 @@ def test_a_stage_is_kept_under_its_key(tmp_path: Path) -> None:
     assert kept.value == EVALUATION
     assert store.find("a.accuracy", KEY, Evaluation) == kept
     assert store.find("a.accuracy", {**KEY, "bundle": "other"}, Evaluation) is None
+    assert kept.versions.keys() >= {"rinject", "torch", "python"}
     assert [path.name for path in tmp_path.iterdir()] == ["a.accuracy.json"]
+
+
+def test_what_does_not_last_is_not_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    kept = store.keep("a.retention", KEY, Outcome(EVALUATION, lasts=False))
+    assert kept.value == EVALUATION
+    assert store.find("a.retention", KEY, Evaluation) is None
+
+
+def test_retention_rests_on_the_files_that_are_read(tmp_path: Path) -> None:
+    first, moved = tmp_path / "first", tmp_path / "moved"
+    for folder in (first, moved):
+        folder.mkdir()
+        (folder / "sst2-validation.tsv").write_text("sentence\tlabel\ngood \t1\n")
+    key = RETENTION.key(Effort(retention_data=str(first)))
+    (first / "notes.txt").write_text("nothing that is read")
+    assert RETENTION.key(Effort(retention_data=str(first))) == key
+    assert RETENTION.key(Effort(retention_data=str(moved))) == key
+    (moved / "sst2-validation.tsv").write_text("sentence\tlabel\ngood \t0\n")
+    assert RETENTION.key(Effort(retention_data=str(moved))) != key
+    assert RETENTION.key(Effort()) != key
 
 
 def test_a_stage_without_its_picture_is_made_again(tmp_path: Path) -> None:

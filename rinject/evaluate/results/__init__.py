@@ -1,12 +1,14 @@
 """Everything about a few bundles as one typed record, and as the sections of a report."""
 
 from rinject.evaluate.results.collect import Collector, Subject
+from rinject.evaluate.results.effort import QUICK, Effort
 from rinject.evaluate.results.markdown import markdown
-from rinject.evaluate.results.parts import QUICK, Effort, Material
+from rinject.evaluate.results.parts import Material
 from rinject.evaluate.results.record import (
     Compiled,
     Results,
     Run,
+    is_results,
     load_results,
     save_results,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Store",
     "Subject",
     "Table",
+    "is_results",
     "load_results",
     "markdown",
     "save_results",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -12,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from rinject.evaluate.results import parts
-from rinject.evaluate.results.parts import Effort, Material, NotMeasured, Part, Report
+from rinject.evaluate.results.effort import Effort
+from rinject.evaluate.results.groups import HASH
+from rinject.evaluate.results.parts import Material, NotMeasured, Part, Report
 from rinject.evaluate.results.record import SCHEMA_VERSION, Run
 from rinject.evaluate.results.store import Kept, Store
 from rinject.inject.bundle import OWN_FILE
 from rinject.inject.record import BundleRecord
 from rinject.inject.run_folder import METRICS_FILE
+from rinject.tasks import TaskSource
 
 Watch = Callable[[str, str], AbstractContextManager[Report]]
 """Called with student and part before a part is measured, which happens inside what it returns."""
-
-
 Load = Callable[[], Material]
 
 
@@ -34,6 +36,8 @@ class Subject:
     record: BundleRecord
     load: Load
     """What it is measured on; called only where something is to be measured."""
+    task: TaskSource | None
+    """The file that its inputs come from; None where the program says them."""
 
     @property
     def name(self) -> str:
@@ -44,7 +48,24 @@ class Subject:
     def key(self) -> dict[str, Any]:
         """What its figures are about. The file holds the hashes of all others."""
         digest = hashlib.sha256((self.path / OWN_FILE).read_bytes()).hexdigest()
-        return {"bundle": digest, "schema_version": SCHEMA_VERSION}
+        return {"bundle": digest, "task": self.task_key, "schema_version": SCHEMA_VERSION}
+
+    @property
+    def task_key(self) -> list[str] | None:
+        """What says where its inputs come from."""
+        return None if self.task is None else [self.task.name, self.task.sha256]
+
+    @property
+    def task_file(self) -> str | None:
+        """The file, and the name in it."""
+        if self.task is None:
+            return None
+        return f"{self.task.path}:{self.task.name}" if self.task.name else self.task.path
+
+    @property
+    def student(self) -> tuple[str, str]:
+        """Its program, by its text, and the student before, by its weights."""
+        return self.record.program.sha256, self.record.base.weight_hash
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,11 @@ class _Found:
         """The file names of all, by their parts."""
         return {name: one.picture for name, one in self.kept.items() if one.picture is not None}
 
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        """With which each was measured, by their names."""
+        return {name: one.versions for name, one in self.kept.items()}
+
 
 @dataclass(frozen=True)
 class Collector:
@@ -73,25 +99,27 @@ class Collector:
     watch: Watch
 
     def runs(self, subjects: Iterable[Subject], *, unedited: bool = True) -> list[Run]:
-        """A run for each bundle; with `unedited`, before those of each program one for the student
-        as it was, which the first of its bundles tells about."""
+        """A run for each bundle; with `unedited`, before those of each program and student one for
+        the student as it was, which the first of its bundles tells about."""
+        subjects = list(subjects)
+        names = _unedited_names(subjects)
         runs: list[Run] = []
-        told: set[str] = set()
+        told: set[tuple[str, str]] = set()
         for subject in subjects:
             load = cache(subject.load)  # for this bundle only: students are large
             found = self._parts(load, subject.name, parts.PARTS, subject.key)
-            program = subject.record.program.name
-            if unedited and program not in told:
-                runs.append(self._unedited(subject, load, found))
-            told.add(program)
+            if unedited and subject.student not in told:
+                runs.append(self._unedited(subject, names[subject.student], load, found))
+            told.add(subject.student)
             runs.append(_edited(subject, found))
         return runs
 
-    def _unedited(self, subject: Subject, load: Load, found: _Found) -> Run:
-        name, record = f"{subject.record.program.name}-none", subject.record
+    def _unedited(self, subject: Subject, name: str, load: Load, found: _Found) -> Run:
+        record = subject.record
         key = {
             "student": record.base.weight_hash,
             "program": record.program.sha256,
+            "task": subject.task_key,
             "end_answers": record.settings.end_answers,
             "schema_version": SCHEMA_VERSION,
         }
@@ -117,17 +145,38 @@ class Collector:
         return found
 
 
+def _unedited_names(subjects: Iterable[Subject]) -> dict[tuple[str, str], str]:
+    """`PROGRAM-none` for each student before; several of one program have their hashes in it."""
+    programs = {subject.student: subject.record.program.name for subject in subjects}
+    shared = Counter(programs.values())
+    return {
+        (text, weights): f"{program}-none"
+        + (f"-{text[:HASH]}-{weights[:HASH]}" if shared[program] > 1 else "")
+        for (text, weights), program in programs.items()
+    }
+
+
+def _left_out(found: _Found) -> dict[str, str]:
+    """The retention sets that were not there, as parts, and why."""
+    retained = found.of(parts.RETENTION)
+    missing = retained.missing if retained else {}
+    return {f"{parts.RETENTION.name} on {name}": why for name, why in missing.items()}
+
+
 def _edited(subject: Subject, found: _Found) -> Run:
     evaluated, retained = found.of(parts.EVALUATION), found.of(parts.RETENTION)
     record, settings = subject.record, subject.record.settings
-    left_out = {parts.RETENTION.name: retained.missing} if retained and retained.missing else {}
     return Run(
         name=subject.name,
         task=record.program.name,
+        program_sha256=record.program.sha256,
+        task_file=subject.task_file,
+        task_sha256=None if subject.task is None else subject.task.sha256,
         method=settings.method,
         seed=settings.seed,
         output=evaluated.output,
         base=record.base.name,
+        base_weights=record.base.weight_hash,
         steps=settings.steps,
         seconds=_seconds(subject.path),
         settings=settings.to_record(),
@@ -139,8 +188,9 @@ def _edited(subject: Subject, found: _Found) -> Run:
         decoded=found.of(parts.DECODING),
         noise=found.of(parts.NOISE),
         interchange=found.of(parts.INTERCHANGE, ()),
-        missing=found.missing | left_out,
+        missing=found.missing | _left_out(found),
         pictures=found.pictures,
+        measured=found.versions,
     )
 
 
@@ -148,7 +198,8 @@ def _unedited(subject: Subject, name: str, found: _Found, suites: _Found) -> Run
     """What a bundle's parts say about the student before."""
     edited = _edited(subject, found)
     told = {parts.EVALUATION.name, parts.RETENTION.name}
-    missing = {part: why for part, why in edited.missing.items() if part in told}
+    missing = {part: why for part, why in found.missing.items() if part in told}
+    measured = {part: one for part, one in found.versions.items() if part in told}
     return replace(
         edited,
         name=name,
@@ -166,8 +217,9 @@ def _unedited(subject: Subject, name: str, found: _Found, suites: _Found) -> Run
         decoded=None,
         noise=None,
         interchange=(),
-        missing=missing | suites.missing,
+        missing=missing | _left_out(found) | suites.missing,
         pictures={},
+        measured=measured | suites.versions,
     )
 
 

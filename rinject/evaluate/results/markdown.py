@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote
 
 from rinject.evaluate.results.sections import Picture, Section, Table
 
@@ -29,7 +30,7 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _picture(picture: Picture) -> str:
-    return f"![{_cell(picture.caption)}]({picture.file})\n\n*{_cell(picture.caption)}*"
+    return f"![{_cell(picture.caption)}]({quote(picture.file)})\n\n*{_cell(picture.caption)}*"
 
 
 def _prose(text: str) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Method = Literal["none", "finetune", "tracr-injection"]
 METHODS: Mapping[str, str] = {
     "none": "No editing",
     "finetune": "Finetuning + KL",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from rinject.evaluate.probe.interchange import VariableInterchange, interchange
 from rinject.evaluate.probe.noise import NoiseReport, noise
 from rinject.evaluate.probe.plots import draw_interchange, draw_noise
 from rinject.evaluate.report import EvalReport, evaluate
+from rinject.evaluate.results.effort import Effort
 from rinject.evaluate.results.paper import FIGURE_INPUTS
 from rinject.evaluate.results.record import (
     Decoded,
@@ -32,7 +35,8 @@ from rinject.evaluate.results.record import (
     Share,
 )
 from rinject.evaluate.results.store import Outcome
-from rinject.evaluate.retention import find_sets, retention
+from rinject.evaluate.retention import NAMES, find_sets, retention
+from rinject.evaluate.retention.files import set_file
 from rinject.evaluate.suites import SuiteReport, bundle_suites, measure_suites
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows
@@ -44,29 +48,6 @@ LOOKED_AT = 50
 
 class NotMeasured(InputError):
     """A part cannot be measured here, for the reason that the message gives."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What the figures rest on: how many examples, their seed, and the data of others."""
-
-    examples: int = 1000
-    """Unseen ones, for accuracy and fidelity."""
-    suite_examples: int = 500
-    """At most, of each suite."""
-    probe_examples: int = 200
-    """For noise and interchange."""
-    retention_examples: int | None = None
-    """At most, of each retention set; None takes them whole."""
-    retention_data: str | None = None
-    """The folder of the retention sets; None is the Hugging Face hub."""
-    seed: int = 42
-
-
-QUICK = {
-    "examples": 200, "suite_examples": 100, "probe_examples": 60, "retention_examples": 200,
-}  # fmt: skip
-"""What is less where it is to be quick."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +93,18 @@ class Part:
         """What it rests on; the same key, the same figures."""
         chosen = {name: getattr(effort, name) for name in self.rests_on}
         if (folder := chosen.get("retention_data")) is not None:
-            files = sorted(path for path in Path(folder).glob("**/*") if path.is_file())
-            chosen["files"] = [[path.name, path.stat().st_size] for path in files]
+            chosen["retention_data"] = _set_hashes(Path(folder))  # wherever they lie
         return chosen
+
+
+def _set_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of the file of each retention set that is there and can be read."""
+    found = {}
+    for name in NAMES:
+        with suppress(OSError, InputError):  # which is said where it is measured
+            if (path := set_file(folder, name)) is not None:
+                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def _evaluation(material: Material, effort: Effort, _report: Report) -> Outcome:
@@ -181,7 +171,7 @@ def _noise_of(found: NoiseReport) -> Noise:
         value, ci = level.accuracy.value, level.accuracy.ci
         if value is not None and ci is not None:
             points.append(NoisePoint(level.norm, level.kind, value, *ci, level.loss))
-    return Noise(found.student_layer, found.stream_norm, found.rank, tuple(points))
+    return Noise(found.student_layer, found.stream_norm, found.rank, tuple(points), found.gaps)
 
 
 def _interchange(material: Material, effort: Effort, report: Report) -> Outcome:
@@ -199,6 +189,7 @@ def _interchanged(found: VariableInterchange) -> Interchanged:
         layer=found.layer,
         rank=found.rank,
         accuracy=None if value is None else Share(value, effect.followed_changed.n),
+        ci=effect.followed_changed.ci,
         random=effect.random_changed.value,
         everywhere=effect.followed.value,
     )
@@ -249,7 +240,8 @@ def _retention(material: Material, effort: Effort, report: Report) -> Outcome:
     reports = retention(
         material.bundle.model, material.base, tokenizer, found.sets, seed=effort.seed, report=report
     )
-    return Outcome(Retention(tuple(reports), "; ".join(found.missing.values())))
+    lasts = effort.retention_data is not None or not found.missing  # the hub may have it later
+    return Outcome(Retention(tuple(reports), dict(found.missing)), lasts=lasts)
 
 
 _Suites = tuple[SuiteReport, ...]

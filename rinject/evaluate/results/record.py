@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rinject.errors import InputError
-from rinject.evaluate.intervals import wilson
 from rinject.evaluate.layers import LayerFidelity
+from rinject.evaluate.probe.noise import Gap
+from rinject.evaluate.results.effort import Effort
 from rinject.evaluate.results.typed_json import from_json
 from rinject.evaluate.retention import RetentionReport
 from rinject.evaluate.suites import SuiteReport
 from rinject.placing import placed_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OF_EVERY_SCHEMA = {"runs", "programs", "versions", "schema_version"}
+"""Names that results of all versions have."""
 T = TypeVar("T")
 
 
@@ -26,11 +29,6 @@ class Share:
 
     value: float
     n: int
-
-    @property
-    def ci(self) -> tuple[float, float]:
-        """The 95 % confidence interval (Wilson)."""
-        return wilson(round(self.value * self.n), self.n)
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,8 @@ class Retention:
     """The unrelated data sets."""
 
     reports: tuple[RetentionReport, ...]
-    missing: str
-    """Which sets were not there, if any."""
+    missing: dict[str, str]
+    """The names of the sets that were not there, and why."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +90,8 @@ class Noise:
     rank: int
     """Dimensions of the final result's subspace, and of the random ones."""
     points: tuple[NoisePoint, ...]
+    gaps: tuple[Gap, ...]
+    """For every norm above 0, how much more it hurts there than in random directions."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,8 @@ class Interchanged:
     accuracy: Share | None
     """Interchange intervention accuracy: of the cases in which the program's answer changes, those
     in which the student gives the new one; None without any."""
+    ci: tuple[float, float] | None
+    """Its 95 % confidence interval."""
     random: float | None
     """The same for random subspaces of equal rank."""
     everywhere: float | None
@@ -153,6 +155,12 @@ class Run:
     name: str
     task: str
     """The name of the program."""
+    program_sha256: str
+    """Of its text."""
+    task_file: str | None
+    """The file, and the name in it, that the inputs came from; None where the program says them."""
+    task_sha256: str | None
+    """Of that file's text."""
     method: str
     """How the program came into the student; `none`: not at all."""
     seed: int | None
@@ -161,6 +169,8 @@ class Run:
     """The variable that the program computes: its final result."""
     base: str
     """The name of the student."""
+    base_weights: str
+    """The hash of its weights."""
     steps: int | None
     seconds: float | None
     """The training took so long; None where that is not known."""
@@ -178,6 +188,8 @@ class Run:
     """Parts that were not measured, and why."""
     pictures: dict[str, str]
     """File names of the pictures, by the parts that they show."""
+    measured: dict[str, dict[str, str]]
+    """The versions that each part was measured with, by the parts."""
 
 
 @dataclass(frozen=True)
@@ -187,13 +199,11 @@ class Results:
     runs: tuple[Run, ...]
     programs: dict[str, Compiled]
     """By name; those that were compiled for the report."""
+    effort: Effort
+    """How much was measured."""
     versions: dict[str, str]
-    """At the time of the measurements."""
+    """At the time of the report; parts that were measured before may have had others."""
     schema_version: int = SCHEMA_VERSION
-
-    def of(self, task: str, method: str) -> tuple[Run, ...]:
-        """The runs of a task and a method, one for each seed."""
-        return tuple(run for run in self.runs if (run.task, run.method) == (task, method))
 
     def to_record(self) -> dict[str, Any]:
         """Everything by name, ready for JSON."""
@@ -226,9 +236,22 @@ def load_results(path: Path) -> Results:
     """Reads them. Raises InputError where there are none, or they are damaged."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
         raise InputError(f"there are no results in {path}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"the results in {path} are damaged: {error}") from error
     return Results.from_record(record)
+
+
+def is_results(path: Path) -> bool:
+    """Whether a file is one that :func:`save_results` wrote, of whatever schema."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.keys() >= OF_EVERY_SCHEMA
 
 
 def known_first(names: Iterable[T], order: Iterable[T]) -> list[T]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rinject.evaluate.results.typed_json import from_json, to_json
+from rinject.inject.record import versions
 from rinject.placing import placed_file
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Outcome:
     """A dataclass, or a tuple of such."""
     draw: Draw | None = None
     """Draws it, where there is something to draw."""
+    lasts: bool = True
+    """Whether it is kept; not where another try may yield more."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Kept:
     value: Any
     picture: str | None
     """A file name in the store."""
+    versions: dict[str, str]
+    """At the time of the measurement."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class Store:
     """A folder with ``<stage>.json`` for each stage, and ``<stage>.png`` where it is drawn.
 
     A stage's file holds its key, which says what was measured and how; under another key nothing
-    is kept. It is written last, so a stage that is there is complete.
+    is kept. It also says with which versions. It is written last, so a stage that is there is
+    complete.
     """
 
     folder: Path
@@ -51,7 +57,8 @@ class Store:
         """What is kept of a stage under this key, of that type; None where it must be measured."""
         try:
             found = json.loads(self._file(stage).read_text(encoding="utf-8"))
-            kept = Kept(from_json(kind, found["value"]), found["picture"])
+            value = from_json(kind, found["value"])
+            kept = Kept(value, found["picture"], dict(found["versions"]))
             is_same = found["key"] == json.loads(json.dumps(key))
             is_whole = kept.picture is None or (self.folder / kept.picture).is_file()
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -59,21 +66,26 @@ class Store:
         return kept if is_same and is_whole else None
 
     def keep(self, stage: str, key: Mapping[str, Any], outcome: Outcome) -> Kept:
-        """Writes a stage, its picture first."""
+        """Writes a stage, its picture first; one that does not last is only passed on."""
         from rinject.pictures import save_picture  # imports matplotlib
 
         picture = None
         if outcome.draw is not None:
             picture = f"{stage}.png"
             save_picture(self.folder / picture, outcome.draw, dpi=lambda _figure: PICTURE_DPI)
-        text = json.dumps(
-            {"key": key, "value": to_json(outcome.value), "picture": picture},
-            ensure_ascii=False,
-            indent=1,
-        )
+        kept = Kept(outcome.value, picture, versions())
+        if not outcome.lasts:
+            return kept
+        record = {
+            "key": key,
+            "versions": kept.versions,
+            "value": to_json(outcome.value),
+            "picture": picture,
+        }
+        text = json.dumps(record, ensure_ascii=False, indent=1)
         with placed_file(self._file(stage)) as beside:
             beside.write_text(text + "\n", encoding="utf-8")
-        return Kept(outcome.value, picture)
+        return kept
 
     def _file(self, stage: str) -> Path:
         return self.folder / f"{stage}.json"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict
 
+from rinject.evaluate.probe.noise import Gap
 from rinject.evaluate.results import paper
+from rinject.evaluate.results.groups import Group, grouped, method_name, task_name
 from rinject.evaluate.results.record import (
     Interchanged,
     Noise,
-    NoisePoint,
     Results,
     Run,
-    Share,
     known_first,
 )
 from rinject.evaluate.results.sections import (
@@ -41,55 +41,33 @@ WHOLE_WORD = ("lambada", "last word")
 
 def sections(results: Results) -> list[Section]:
     """Everything that was measured, in the order of the paper. What is missing is said at last."""
-    ordered = tuple(run for _, _, runs in _groups(results) for run in runs)
-    results = replace(results, runs=ordered)
+    groups = grouped(results)
     found = [
-        _mechanism(results),
-        _table_1(results),
-        _table_2(results),
-        _table_3(results),
-        _fidelity(results),
-        _interchange(results),
-        _noise(results),
-        _decoding(results),
+        _mechanism(groups),
+        _table_1(groups),
+        _table_2(groups),
+        _table_3(groups),
+        _fidelity(groups),
+        _interchange(groups),
+        _noise(groups),
+        _decoding(groups),
         _programs(results),
-        _training(results),
-        _missing(results),
+        _training(results, groups),
+        _missing(groups),
     ]
     return [section for section in found if section.tables or section.pictures]
 
 
-def _groups(results: Results) -> Iterator[tuple[str, str, tuple[Run, ...]]]:
-    """Task, method and the runs of all seeds, in the paper's order."""
-    methods = known_first((run.method for run in results.runs), paper.METHODS)
-    for task in known_first((run.task for run in results.runs), paper.TASKS):
-        for method in methods:
-            if runs := results.of(task, method):
-                yield task, method, runs
-
-
-def _task(name: str) -> str:
-    return paper.TASKS.get(name, name)
-
-
-def _method(name: str) -> str:
-    return paper.METHODS.get(name, name)
-
-
-def _title(run: Run) -> str:
-    seed = "" if run.seed is None else f", seed {run.seed}"
-    return f"{_task(run.task)}, {_method(run.method)}{seed}"
+def _runs(groups: Sequence[Group]) -> Iterator[tuple[Group, Run]]:
+    """All runs, each with its group."""
+    return ((group, run) for group in groups for run in group.runs)
 
 
 # --- is the program in there? ---------------------------------------------------------------------
 
 
-def _mechanism(results: Results) -> Section:
-    rows = [
-        _mechanism_row(task, method, runs)
-        for task, method, runs in _groups(results)
-        if method != "none"
-    ]
+def _mechanism(groups: Sequence[Group]) -> Section:
+    rows = [_mechanism_row(group) for group in groups if group.method != "none"]
     columns = (
         "task", "method", "accuracy, %", "fidelity", "interchange, %", "random, %",
         "noise: accuracy", "noise: loss",
@@ -103,24 +81,27 @@ def _mechanism(results: Results) -> Section:
             " once the final result is swapped between two prompts in both, where that changes the"
             " answer; beside it the same for random subspaces of equal size. Noise: at how many of"
             " the norms noise in the final result's subspace costs more accuracy, and more loss,"
-            " than as much noise in random directions.",
+            " than as much noise in random directions; counted where the 95 % interval of the"
+            " difference, example by example, lies above 0.",
+            "A row is a student with all its seeds. Where those of one task and method differ in"
+            " more than the seed, each recipe has a row of its own, named by what is different.",
         ),
         (Table("The program in the student", columns, tuple(rows), words=2),) if rows else (),
     )
 
 
-def _mechanism_row(task: str, method: str, runs: Sequence[Run]) -> tuple[str, ...]:
+def _mechanism_row(group: Group) -> tuple[str, ...]:
+    runs = group.runs
     finals = [one for run in runs if (one := _final(run)) is not None]
     shares = [one.accuracy for one in finals if one.accuracy is not None]
     return (
-        _task(task),
-        _method(method),
+        *group.head,
         _accuracy(runs),
         spread([run.evaluation.fidelity for run in runs], places=3),
         spread([one.value for one in shares], 100),
         spread([one.random for one in finals], 100),
-        _noisier(runs, lambda one: -one.accuracy),
-        _noisier(runs, lambda one: one.loss),
+        _noisier(runs, lambda gap: gap.accuracy_ci),
+        _noisier(runs, lambda gap: gap.loss_ci),
     )
 
 
@@ -133,36 +114,31 @@ def _final(run: Run) -> Interchanged | None:
     return next((one for one in run.interchange if one.variable == run.output), None)
 
 
-def _noisier(runs: Sequence[Run], figure: Callable[[NoisePoint], float]) -> str:
-    """At how many norms above 0, of how many; the seeds one after another."""
-    words = []
-    for run in runs:
-        points = run.noise.points if run.noise else ()
-        places = {(one.norm, one.where): figure(one) for one in points}
-        norms = sorted({norm for norm, where in places if norm > 0 and where == "random"})
-        worse = sum(places[norm, "final result"] > places[norm, "random"] for norm in norms)
-        words += [f"{worse} of {len(norms)}"] if norms else []
-    return ", ".join(words) or NOTHING
+def _noisier(runs: Sequence[Run], interval_of: Callable[[Gap], tuple[float, float]]) -> str:
+    """At how many norms above 0 for sure, of how many; the seeds one after another."""
+    measured = [run.noise.gaps for run in runs if run.noise and run.noise.gaps]
+    worse = [sum(interval_of(gap)[0] > 0 for gap in gaps) for gaps in measured]
+    return ", ".join(f"{n} of {len(gaps)}" for n, gaps in zip(worse, measured, strict=True)) or (
+        NOTHING
+    )
 
 
 # --- the paper's tables ---------------------------------------------------------------------------
 
 
-def _table_1(results: Results) -> Section:
-    rows = []
-    for task, method, runs in _groups(results):
-        rows.append(
-            (
-                _task(task),
-                _method(method),
-                _accuracy(runs),
-                _papers(task, method, "accuracy"),
-                _retained(runs, LINES),
-                _papers(task, method, "perplexity"),
-                _retained(runs, TOKENS),
-                spread([run.evaluation.perplexity for run in runs]),
-            )
+def _table_1(groups: Sequence[Group]) -> Section:
+    rows = [
+        (
+            *group.head,
+            _accuracy(group.runs),
+            _papers(group, "accuracy"),
+            _retained(group.runs, LINES),
+            _papers(group, "perplexity"),
+            _retained(group.runs, TOKENS),
+            spread([run.evaluation.perplexity for run in group.runs]),
         )
+        for group in groups
+    ]
     columns = (
         "task", "method", "accuracy, %", "the paper's, %",
         "line perplexity", "the paper's", "token perplexity", "perplexity, held-out text",
@@ -174,20 +150,20 @@ def _table_1(results: Results) -> Section:
             "Accuracy on unseen examples: the greedy answer is right in every token. The first two"
             " perplexities are on Tiny Shakespeare: the paper's is the mean over lines of each"
             " line's own. The last one is the token perplexity on text held out from the training.",
-            _students(results),
+            _students(groups),
         ),
         (Table("Accuracy and perplexity", columns, tuple(rows), words=2),),
     )
 
 
-def _papers(task: str, method: str, figure: str) -> str:
+def _papers(group: Group, figure: str) -> str:
     """A figure of the paper's Table 3; a dash where it has none."""
-    theirs = paper.RUNS.get((task, method))
+    theirs = paper.RUNS.get((group.task, group.method))
     return NOTHING if theirs is None else number(getattr(theirs, figure))
 
 
-def _students(results: Results) -> str:
-    names = ", ".join(dict.fromkeys(run.base for run in results.runs))
+def _students(groups: Sequence[Group]) -> str:
+    names = ", ".join(dict.fromkeys(run.base for _, run in _runs(groups)))
     return f"The student here is {names}; the paper's is GPT-2-large."
 
 
@@ -196,14 +172,16 @@ def _retained(runs: Sequence[Run], which: tuple[str, str], scale: float = 1.0) -
     return spread(values, scale)
 
 
-def _table_2(results: Results) -> Section:
+def _table_2(groups: Sequence[Group]) -> Section:
     tables = []
-    for program in known_first((run.task for run in results.runs), paper.TASKS):
-        reports = [one for run in results.runs if run.task == program for one in run.suites]
+    for program in dict.fromkeys(group.task for group in groups):
+        own = [group for group in groups if group.task == program]
+        reports = [one for _, run in _runs(own) for one in run.suites]
         named = known_first(((one.task, one.suite) for one in reports), paper.SUITES)
-        rows = [row for task, suite in named for row in _suite_rows(results, program, task, suite)]
+        rows = [row for task, suite in named for row in _suite_rows(own, task, suite)]
         if rows:
-            tables.append(Table(_task(program), _SUITE_COLUMNS, tuple(rows), words=2))
+            tables.append(Table(task_name(program), _SUITE_COLUMNS, tuple(rows), words=2))
+    covers = any(one.data == COVERAGE for _, run in _runs(groups) for one in run.suites)
     return Section(
         "table-2",
         "Table 2: out of distribution",
@@ -213,30 +191,42 @@ def _table_2(results: Results) -> Section:
             " intervals. Fidelity: on the examples that the program can read. For “almost balanced”"
             " the published code draws longer strings than the paper says; the suite “almost"
             " balanced, long” follows the code.",
+            *([_COVERED] if covers else []),
         ),
         tuple(tables),
     )
 
 
+COVERAGE = "coverage"
+MARK = " †"
+_COVERED = (
+    "†: trained with --data coverage, whose inputs are edited so that rare values come, and are of"
+    " any length that the program reads. For these students the suites are not out of"
+    " distribution, and the paper's figures are no match."
+)
 _SUITE_COLUMNS = (
     "suite", "method", "the program, %", "accuracy, %", "the paper's, %", "fidelity",
 )  # fmt: skip
 
 
-def _suite_rows(results: Results, program: str, task: str, suite: str) -> Iterator[tuple[str, ...]]:
-    """A row for each method. The task is another one's where a program computes that too."""
+def _suite_rows(groups: Sequence[Group], task: str, suite: str) -> Iterator[tuple[str, ...]]:
+    """A row for each group of a program. The task is another's where it computes that too."""
     theirs = paper.SUITES.get((task, suite))
-    for name, method, runs in _groups(results):
+    for group in groups:
         found = [
-            one for run in runs for one in run.suites if (one.task, one.suite) == (task, suite)
+            one
+            for run in group.runs
+            for one in run.suites
+            if (one.task, one.suite) == (task, suite)
         ]
-        if name == program and found:
+        if found:
+            _, method = group.head
             yield (
-                suite if task == program else f"{_task(task)}: {suite}",
-                _method(method),
+                suite if task == group.task else f"{task_name(task)}: {suite}",
+                method + (MARK if found[0].data == COVERAGE else ""),
                 percent(found[0].solved),
                 _suite_accuracy(found),
-                NOTHING if theirs is None else number(theirs.of(method)),
+                NOTHING if theirs is None else number(theirs.of(group.method)),
                 spread([one.fidelity for one in found], places=3),
             )
 
@@ -247,17 +237,17 @@ def _suite_accuracy(reports: Sequence[SuiteReport]) -> str:
     return values + interval(reports[0].ci) if len(reports) == 1 else values
 
 
-def _table_3(results: Results) -> Section:
+def _table_3(groups: Sequence[Group]) -> Section:
     rows = []
-    for task, method, runs in _groups(results):
-        if not any(run.retention for run in runs):
+    for group in groups:
+        if not any(run.retention for run in group.runs):
             continue
         shares = [
             cell
             for which, name in UNRELATED.values()
-            for cell in (_retained(runs, which, 100), _papers(task, method, name))
+            for cell in (_retained(group.runs, which, 100), _papers(group, name))
         ]
-        rows.append((_task(task), _method(method), *shares, _retained(runs, WHOLE_WORD, 100)))
+        rows.append((*group.head, *shares, _retained(group.runs, WHOLE_WORD, 100)))
     heads = [cell for name in UNRELATED for cell in (f"{name}, %", f"the paper's {name}")]
     columns = ("task", "method", *heads, "LAMBADA, whole word, %")
     return Section(
@@ -267,17 +257,15 @@ def _table_3(results: Results) -> Section:
             "Accuracy with the paper's prompts; of LAMBADA the last token, as in the paper, and the"
             " whole last word. The other columns of its Table 3 are those of Table 1.",
         ),
-        (Table("Unrelated tasks", columns, tuple(rows), words=2), _changes(results))
-        if rows
-        else (),
+        (Table("Unrelated tasks", columns, tuple(rows), words=2), _changes(groups)) if rows else (),
     )
 
 
-def _changes(results: Results) -> Table:
+def _changes(groups: Sequence[Group]) -> Table:
     """What an injection changed on unrelated data, as sure as that is."""
     rows = tuple(
         (run.name, one.set, one.measure, *_change(one), f"{one.n:,}")
-        for run in results.runs
+        for _, run in _runs(groups)
         for one in run.retention
         if run.method != "none"
     )
@@ -298,10 +286,10 @@ def _change(report: RetentionReport) -> tuple[str, str, str]:
 # --- the mechanism --------------------------------------------------------------------------------
 
 
-def _fidelity(results: Results) -> Section:
+def _fidelity(groups: Sequence[Group]) -> Section:
     """Tables of those runs that carry a program on purpose; pictures of all."""
     tables = []
-    for run in results.runs:
+    for group, run in _runs(groups):
         found = run.by_layer
         if found is None or run.method != INJECTED:
             continue
@@ -310,7 +298,7 @@ def _fidelity(results: Results) -> Section:
             (name, *(number(share, 3) for share in shares))
             for name, shares in zip(found.variables, found.shares, strict=True)
         )
-        tables.append(Table(_title(run), columns, rows))
+        tables.append(Table(group.title(run), columns, rows))
     return Section(
         "fidelity",
         "Fidelity by variable and layer",
@@ -320,19 +308,19 @@ def _fidelity(results: Results) -> Section:
             " A dash: the program has not computed it there. Only variables that change.",
         ),
         tuple(tables),
-        _pictures(results, "fidelity by layer", "Fidelity"),
+        _pictures(groups, "fidelity by layer", "Fidelity"),
     )
 
 
-def _interchange(results: Results) -> Section:
+def _interchange(groups: Sequence[Group]) -> Section:
     tables = []
-    for run in results.runs:
+    for group, run in _runs(groups):
         rows = tuple(
             (
                 one.variable + (" (the final result)" if one.variable == run.output else ""),
                 str(one.layer),
                 str(one.rank),
-                _share(one.accuracy),
+                _share(one),
                 percent(one.random),
                 str(one.accuracy.n if one.accuracy else 0),
                 percent(one.everywhere),
@@ -344,7 +332,7 @@ def _interchange(results: Results) -> Section:
                 "variable", "layer", "rank", "accuracy, %", "random subspaces, %", "n",
                 "alike in all cases, %",
             )  # fmt: skip
-            tables.append(Table(_title(run), columns, rows))
+            tables.append(Table(group.title(run), columns, rows))
     return Section(
         "interchange",
         "Interchange interventions",
@@ -355,19 +343,19 @@ def _interchange(results: Results) -> Section:
             " confidence intervals; beside it the same for random subspaces of equal rank.",
         ),
         tuple(tables),
-        _pictures(results, "interchange", "Interchange"),
+        _pictures(groups, "interchange", "Interchange"),
     )
 
 
-def _share(share: Share | None) -> str:
-    return NOTHING if share is None else percent(share.value) + interval(share.ci)
+def _share(one: Interchanged) -> str:
+    return NOTHING if one.accuracy is None else percent(one.accuracy.value) + interval(one.ci)
 
 
-def _noise(results: Results) -> Section:
+def _noise(groups: Sequence[Group]) -> Section:
     tables = []
-    for run in results.runs:
+    for group, run in _runs(groups):
         if run.noise is not None:
-            tables.append(_noise_table(run, run.noise))
+            tables.append(_noise_table(group.title(run), run.noise))
     return Section(
         "figure-3",
         "Figure 3: noise in the symbolic subspace",
@@ -377,11 +365,11 @@ def _noise(results: Results) -> Section:
             " result, in as many random directions, and in the complement.",
         ),
         tuple(tables),
-        _pictures(results, "noise", "Noise"),
+        _pictures(groups, "noise", "Noise"),
     )
 
 
-def _noise_table(run: Run, noise: Noise) -> Table:
+def _noise_table(title: str, noise: Noise) -> Table:
     kinds = list(dict.fromkeys(one.where for one in noise.points))
     norms = list(dict.fromkeys(one.norm for one in noise.points))
     points = {(one.norm, one.where): one for one in noise.points}
@@ -396,13 +384,13 @@ def _noise_table(run: Run, noise: Noise) -> Table:
     )
     accuracies, losses = (f"{kind}, %" for kind in kinds), (f"{kind}, loss" for kind in kinds)
     columns = ("norm", "% of the stream's", *accuracies, *losses)
-    words = f"{_title(run)}: {noise.rank} dimensions of stream {noise.student_layer}"
+    words = f"{title}: {noise.rank} dimensions of stream {noise.student_layer}"
     return Table(words, columns, rows)
 
 
-def _decoding(results: Results) -> Section:
+def _decoding(groups: Sequence[Group]) -> Section:
     tables = []
-    for run in results.runs:
+    for group, run in _runs(groups):
         found = run.decoded
         if found is None or run.method != INJECTED:
             continue
@@ -411,7 +399,7 @@ def _decoding(results: Results) -> Section:
             for place, token in enumerate(map(repr, found.tokens))
         )
         columns = ("token", *(row.variable for row in found.rows))
-        words = f"{_title(run)}: answer {found.answer!r}, the program's {found.true_answer!r}"
+        words = f"{group.title(run)}: answer {found.answer!r}, the program's {found.true_answer!r}"
         tables.append(Table(words, columns, rows))
     return Section(
         "figure-6",
@@ -421,7 +409,7 @@ def _decoding(results: Results) -> Section:
             " read≠true; a dot: the program has no value there.",
         ),
         tuple(tables),
-        _pictures(results, "decoding", "From above: figure 6, figure 4, figure 5"),
+        _pictures(groups, "decoding", "From above: figure 6, figure 4, figure 5"),
     )
 
 
@@ -431,9 +419,12 @@ def _reading(decoded: str, true: str | None) -> str:
     return decoded if decoded == true else f"{decoded}≠{true}"
 
 
-def _pictures(results: Results, kind: str, words: str) -> tuple[Picture, ...]:
-    runs = [run for run in results.runs if kind in run.pictures]
-    return tuple(Picture(run.pictures[kind], f"{words}: {_title(run)}") for run in runs)
+def _pictures(groups: Sequence[Group], kind: str, words: str) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(run.pictures[kind], f"{words}: {group.title(run)}")
+        for group, run in _runs(groups)
+        if kind in run.pictures
+    )
 
 
 # --- how it was done ------------------------------------------------------------------------------
@@ -442,7 +433,7 @@ def _pictures(results: Results, kind: str, words: str) -> tuple[Picture, ...]:
 def _programs(results: Results) -> Section:
     rows = tuple(
         (
-            _task(name),
+            task_name(name),
             str(one.layers),
             str(one.width),
             f"{one.inputs:,}",
@@ -457,12 +448,12 @@ def _programs(results: Results) -> Section:
     return Section("programs", "The compiled programs", (words,), tables)
 
 
-def _training(results: Results) -> Section:
-    runs = [run for run in results.runs if run.method != "none"]
+def _training(results: Results, groups: Sequence[Group]) -> Section:
+    runs = [run for _, run in _runs(groups) if run.method != "none"]
     rows = tuple(
         (
             run.name,
-            _method(run.method),
+            method_name(run.method),
             run.base,
             str(run.seed),
             str(run.steps),
@@ -473,9 +464,36 @@ def _training(results: Results) -> Section:
     columns = ("bundle", "method", "student", "seed", "steps", "minutes of training")
     tables = [Table("Runs", columns, rows, words=3)] if rows else []
     tables += _settings(runs)
-    versions = tuple(results.versions.items())
-    tables.append(Table("Versions at the measurements", ("package", "version"), versions, words=2))
+    effort = tuple(
+        (_EFFORT[name], _EVERYTHING.get(name, NOTHING) if value is None else str(value))
+        for name, value in asdict(results.effort).items()
+    )
+    tables.append(Table("The measurements", ("what", "value"), effort, words=2))
+    tables.append(
+        Table("Versions at the measurements", ("package", "version"), _versions(results), words=2)
+    )
     return Section("training", "Settings, seeds, times and versions", (), tuple(tables))
+
+
+_EFFORT = {
+    "examples": "unseen examples",
+    "suite_examples": "examples of each suite, at most",
+    "probe_examples": "examples for noise and interchange",
+    "retention_examples": "examples of each retention set, at most",
+    "retention_data": "retention sets from",
+    "seed": "seed",
+}
+_EVERYTHING = {"retention_examples": "all", "retention_data": "the Hugging Face hub"}
+
+
+def _versions(results: Results) -> tuple[tuple[str, str], ...]:
+    """Of each package: several where parts were measured with several."""
+    found: dict[str, dict[str, None]] = {}
+    for run in results.runs:
+        for versions in run.measured.values():
+            for package, version in versions.items():
+                found.setdefault(package, {})[version] = None
+    return tuple((package, ", ".join(versions)) for package, versions in found.items())
 
 
 def _settings(runs: Sequence[Run]) -> list[Table]:
@@ -497,9 +515,9 @@ def _setting(value: object) -> str:
     return "default" if value is None else str(value)
 
 
-def _missing(results: Results) -> Section:
+def _missing(groups: Sequence[Group]) -> Section:
     rows = tuple(
-        (run.name, part, run.missing[part]) for run in results.runs for part in run.missing
+        (run.name, part, run.missing[part]) for _, run in _runs(groups) for part in run.missing
     )
     tables = (Table("Not measured", ("student", "part", "why"), rows, words=3),) if rows else ()
     return Section("missing", "What was not measured", (), tables)
