@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rinject.errors import InputError
@@ -56,14 +56,21 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
 
 @contextmanager
 def placed_file(path: Path) -> Iterator[Path]:
-    """Yields a file name to write to; the file takes the place of `path` once it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yields a file name to write to; the file takes the place of `path` once it is whole.
+
+    Raises InputError where the file cannot be written or put there.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
         beside.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write {path}: {reason}", hint="choose another place") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed
+            beside.unlink(missing_ok=True)
 
 
 def clear_leftovers(directory: str | Path) -> None:

@@ -69,7 +69,7 @@ def decode(
     are no true values.
     """
     texts = _texts(text, file)
-    _check_outputs(html, plot)
+    _check_outputs(html, plot, len(texts))
     from rinject.evaluate.decode import chosen_layer, table_of
     from rinject.evaluate.decode_reading import read_prompts
     from rinject.inject import load_bundle
@@ -114,14 +114,15 @@ def _lines(file: Path) -> list[str]:
     return texts
 
 
-def _check_outputs(html: Path | None, plot: Path | None) -> None:
-    """Raises InputError for what cannot be written, before the work begins."""
+def _check_outputs(html: Path | None, plot: Path | None, prompts: int) -> None:
+    """Raises InputError for what cannot be written of so many prompts, before the work begins."""
     if html:
         from rinject.cli.pages.page import check_page
 
         check_page(html)
     if plot:
-        check_picture(plot)
+        for path in _numbered(plot, prompts) if plot.suffix else [plot]:
+            check_picture(path)
 
 
 def _save(

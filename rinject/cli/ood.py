@@ -197,15 +197,17 @@ def _notes(suites: Sequence[TaskSuite], measured: Measured) -> None:
         if any(report.data == "coverage" for report in reports):
             note(f"{asked.name} was trained with --data coverage: it may have seen such inputs")
         for name, report in zip(_names(suites), reports, strict=True):
-            for line in _left_out(report, reads=asked.base is None):
+            for line in left_out(report, reads=asked.base is None):
                 note(f"{asked.name}, {name}: {line}")
 
 
-def _left_out(report: SuiteReport, *, reads: bool) -> list[str]:
-    total, lines = report.n + report.skipped, []
+def left_out(report: SuiteReport, *, reads: bool) -> list[str]:
+    """Of which examples a student has no accuracy, or if it `reads` variables no fidelity."""
+    lines = []
     if report.skipped:
+        total = report.n + report.skipped
         lines.append(f"{report.skipped} of {total} examples exceed the student's positions")
     if report.read < report.n and reads:
         read = report.read or "none"
-        lines.append(f"the program can read {read} of {total}; fidelity is on those")
+        lines.append(f"the program can read {read} of {report.n}; fidelity is on those")
     return lines

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 Experiment = Literal["noise", "interchange", "steering", "all"]
 NORMS = "5,10,20,30,20%,40%,80%"
 PICTURE = ".png"
+UNUSED = {
+    "--edges": ("experiment", "norms", "draws"),
+    "--set": ("experiment", "variable", "norms", "positions", "draws"),
+    "--experiment noise": ("variable", "positions"),
+    "--experiment interchange": ("norms",),
+    "--experiment steering": ("norms", "positions"),
+}
+"""Options that say nothing beside another."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ def register(app: typer.Typer) -> None:
 
 
 def probe(
+    context: typer.Context,
     text: Annotated[
         str | None,
         typer.Argument(help="With --set: a prompt, or an input.", show_default=False),
@@ -104,7 +113,8 @@ def probe(
     draws: Annotated[
         int,
         typer.Option(
-            min=1, help="Noises of each norm, and random subspaces to swap: half as many."
+            min=1,
+            help="Noises of each norm; random subspaces to swap and to set are half as many.",
         ),
     ] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Seed of examples and chance.")] = 42,
@@ -128,11 +138,13 @@ def probe(
         from rinject.cli.probe_edges import EdgesAsked, check_edges, probe_edges
 
         check_edges(edges, text=text, setting=setting, variable=variable, html=html)
+        _check_used(context, "--edges")
         path = bundle or last_bundle()
         options = (positions, n, seed, task, trust_task, trust_remote_code)
         probe_edges(EdgesAsked(path, suite or "all", *options, plot, json))
         return
     _check(text, setting, experiment, plot, html)
+    _check_used(context, "--set" if setting is not None else f"--experiment {experiment}")
     absolute, shares = read_norms(norms)
     path = bundle or last_bundle()
     loaded, rows = _loaded(path, trust_remote_code, task, trust_task, n, seed, quiet=json)
@@ -157,7 +169,7 @@ def probe(
             report=report,
         ),
         "steering": lambda report: steering(
-            loaded, rows, variables=chosen, seed=seed, report=report
+            *(loaded, rows), variables=chosen, draws=max(1, draws // 2), seed=seed, report=report
         ),
     }
     found = {}
@@ -201,8 +213,11 @@ def _check(
         raise InputError("a prompt goes with --set VARIABLE=VALUE", hint=example)
     if setting is not None and text is None:
         raise InputError("--set goes with a prompt", hint=example)
-    if setting is not None and "=" not in setting:
-        raise InputError(f"--set {setting}: there is no value", hint=example)
+    if setting is not None:
+        name, _, value = setting.partition("=")
+        if not name.strip() or not value.strip():
+            lacking = "value" if name.strip() else "variable"
+            raise InputError(f"--set {setting}: there is no {lacking}", hint=example)
     if setting is not None and (plot or html):
         raise InputError("--set shows one answer: there is nothing to draw")
     if html is not None:
@@ -217,12 +232,22 @@ def _check(
             )
         check_picture(plot)
     elif plot is not None:
-        if plot.exists() and not plot.is_dir():
+        if (plot.suffix or plot.exists()) and not plot.is_dir():
             raise InputError(
                 f"{plot} does not end like a picture",
                 hint=f"the formats are {', '.join(FORMATS)}; or name a folder",
             )
         check_picture(plot / f"noise{PICTURE}")
+
+
+def _check_used(context: typer.Context, what: str) -> None:
+    """Raises InputError for options that were given and would be ignored."""
+    sources = {name: context.get_parameter_source(name) for name in UNUSED.get(what, ())}
+    given = [
+        f"--{name}" for name, source in sources.items() if source and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise InputError(f"{what} does not go with {', '.join(given)}")
 
 
 def _is_picture(plot: Path) -> bool:

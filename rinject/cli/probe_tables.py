@@ -100,16 +100,20 @@ def _gap(gap: Gap | None) -> tuple[str, str]:
 
 def noise_notes(report: NoiseReport) -> list[str]:
     """What the table means, and whether noise hurts where it should."""
-    verdicts = {True: "at every norm", False: "not at every norm"}
-    return [
+    lines = [
         f"{report.n:,} examples, {report.draws} draws; in brackets: 95 % intervals",
         f"final result: the {report.rank} of {report.width} dimensions that the map reads of"
         f" `{report.variable}`; the stream's mean norm is {report.stream_norm:.1f}",
         "lost more: the final result's subspace against random ones, in points of accuracy;"
         " loss in nats",
-        f"noise there costs more accuracy than in random directions"
-        f" {verdicts[report.hurts_accuracy_more]}, more loss {verdicts[report.hurts_loss_more]}",
     ]
+    if report.gaps:
+        verdicts = {True: "at every norm", False: "not at every norm"}
+        lines.append(
+            "noise there costs more accuracy than in random directions"
+            f" {verdicts[report.hurts_accuracy_more]}, more loss {verdicts[report.hurts_loss_more]}"
+        )
+    return lines
 
 
 # --- interchange and steering ---------------------------------------------------------------------
@@ -171,7 +175,8 @@ def steering_notes(report: SteeringReport) -> list[str]:
     unit = "answer positions" if report.is_spelled else "answers"
     lines = [
         f"{report.n:,} examples, set to the values most frequent in as many others; cases are"
-        f" {unit}; in brackets: 95 % intervals",
+        f" {unit}; {report.draws} random subspaces of equal rank; in brackets: 95 % intervals,"
+        " where a prompt counts once whatever it is set to",
         "change: cases in which the program then answers otherwise; follow: on those, the student"
         " answers as the program does",
     ]

@@ -150,8 +150,7 @@ def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:
     if values[place] == NONE:
         return None
     output = variables[place].values[values[place]]
-    texts = {(type(rule.value), rule.value): rule.text for rule in bundle.program.header.answers}
-    return texts.get((type(output), output))
+    return bundle.program.header.answer_texts.get((type(output), output))
 
 
 def _spelled(oracle: Oracle, symbols: Sequence[str]) -> str | None:

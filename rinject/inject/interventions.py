@@ -163,11 +163,10 @@ def _answer_places(chance: np.random.Generator, rows: Rows) -> Places:
 def _answers(header: Header, targets: Targets, *, ended: bool) -> Sequence[list[int] | None]:
     """For each value of the output the student's tokens that write it; None without any."""
     graph, reconciliation = targets.graph, targets.reconciliation
-    rules = {(type(rule.value), rule.value): rule.text for rule in header.answers}
     tail = [reconciliation.end] if ended and reconciliation.end is not None else []
     found: list[list[int] | None] = []
     for value in graph.variable(graph.output).values:
-        text = rules.get((type(value), value))
+        text = header.answer_texts.get((type(value), value))
         if text is None:
             found.append(None)
             continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from rinject.lang import syntax
@@ -79,6 +80,11 @@ class Header:
     def ends(self) -> tuple[Any, ...]:
         """The output values that end an answer: one where answers are spelled, else none."""
         return tuple(rule.value for rule in self.answers if not rule.text)
+
+    @cached_property
+    def answer_texts(self) -> dict[tuple[type, Any], str]:
+        """The text of each output value that is answered; its type is with it, as True is not 1."""
+        return {(type(rule.value), rule.value): rule.text for rule in self.answers}
 
 
 @dataclass(frozen=True)

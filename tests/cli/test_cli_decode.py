@@ -131,3 +131,25 @@ def test_outputs_are_checked_before_the_work(tmp_path: Path, option: str, name: 
     assert ran.code == 2
     assert name in ran.err
     assert "bundle" not in ran.err
+
+
+def test_every_picture_is_checked_before_the_work(prompts: Path, tmp_path: Path) -> None:
+    (tmp_path / "one-2.svg").mkdir()
+    ran = run("decode", "--file", prompts, "--plot", tmp_path / "one.svg", where=tmp_path)
+    assert ran.code == 2
+    assert "one-2.svg is a directory" in ran.err
+    assert not (tmp_path / "one-1.svg").exists()
+    for name in ("", ".."):
+        ran = run("decode", "--file", prompts, "--plot", name, where=tmp_path)
+        assert ran.code == 2
+        assert "does not end like a picture" in ran.err
+
+
+def test_a_page_that_cannot_be_written(injected: Path, tmp_path: Path) -> None:
+    """The name is fine, but not with what the file is called on the way."""
+    name = "x" * 245 + ".html"
+    ran = run("decode", "()", "--html", tmp_path / name, where=injected)
+    assert ran.code == 2
+    assert f"{name}: File name too long" in ran.err.replace("\n", "")
+    assert "choose another place" in ran.err
+    assert "Traceback" not in ran.err

@@ -9,6 +9,8 @@ import pytest
 from command_line import INJECT, PROGRAM, run
 
 from rinject.cli.console import stdout
+from rinject.cli.ood import left_out
+from rinject.evaluate.suites import SuiteReport
 
 PAPERS = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
 LONG_PROMPT = "Are parenthesis here correctly matched? {input}\\nAnswer:"
@@ -168,3 +170,13 @@ def test_a_suite_of_ones_own_that_fails(here: Path, student: Path) -> None:
     line = 1 + failing.splitlines().index(next(x for x in failing.splitlines() if "text[7]" in x))
     assert f"the suite 'opened' fails at mine.py:{line}: IndexError: string index" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_what_the_program_can_read_is_of_those_that_were_asked() -> None:
+    figures = (True, 1.0, 8, 4, 0.5, (0.2, 0.8), 0.9, 5)
+    report = SuiteReport("walk", "far", "roll", *figures)
+    assert left_out(report, reads=True) == [
+        "4 of 12 examples exceed the student's positions",
+        "the program can read 5 of 8; fidelity is on those",
+    ]
+    assert len(left_out(report, reads=False)) == 1

@@ -87,6 +87,30 @@ def test_a_variable_is_set(injected: Path) -> None:
         (("--html", "page.txt"), "does not end like a page"),
         (("--set", "result=True", "()", "--html", "page.html"), "there is nothing to draw"),
         (("--experiment", "magic"), "magic"),
+        (("--set", "result=", "()"), "--set result=: there is no value"),
+        (("--set", " =True", "()"), "there is no variable"),
+        (("--plot", "figure.gif"), "the formats are .svg, .png, .pdf; or name a folder"),
+        (
+            ("--set", "result=True", "()", "-e", "noise", "-v", "result", "--norms", "3"),
+            "--set does not go with --experiment, --variable, --norms",
+        ),
+        (
+            ("--set", "result=True", "()", "--positions", "answer", "--draws", "4"),
+            "--set does not go with --positions, --draws",
+        ),
+        (
+            ("-e", "noise", "-v", "result", "--positions", "all"),
+            "--experiment noise does not go with --variable, --positions",
+        ),
+        (
+            ("-e", "interchange", "--norms", "3"),
+            "--experiment interchange does not go with --norms",
+        ),
+        (("-e", "steering", "--positions", "all"), "does not go with --positions"),
+        (
+            ("--edges", "-e", "noise", "--draws", "2"),
+            "--edges does not go with --experiment, --dra",
+        ),
     ],
 )
 def test_mistakes(injected: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -95,3 +119,19 @@ def test_mistakes(injected: Path, arguments: tuple[str, ...], said: str) -> None
     assert said in ran.err
     assert "Traceback" not in ran.err
     assert not (injected / "page.html").exists()
+    assert not (injected / "figure.gif").exists()
+
+
+def test_no_noise_has_no_verdict(injected: Path) -> None:
+    command = ("probe", "-e", "noise", "--norms", "0", "--n", "6", "--draws", "2")
+    ran = run(*command, where=injected)
+    assert ran.code == 0, ran.err
+    assert "6 examples, 2 draws" in ran.err
+    assert "noise there costs" not in ran.err
+    assert run(*command, "--json", where=injected).json["noise"]["hurts_loss_more"] is False
+
+
+def test_draws_are_those_of_steering_too(injected: Path) -> None:
+    command = ("probe", "-e", "steering", "-v", "result", "--n", "12", "--json")
+    reports = [run(*command, "--draws", n, where=injected).json["steering"] for n in ("1", "6")]
+    assert [report["draws"] for report in reports] == [1, 3]

@@ -4,6 +4,7 @@ known what it does."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 
 from rinject.errors import InputError
-from rinject.evaluate.probe import draw_interchange, interchange
+from rinject.evaluate.probe import draw_interchange, interchange, steering
 from rinject.evaluate.probe.answers import Answers
 from rinject.evaluate.probe.effect import Places, with_part
 from rinject.evaluate.probe.forward import stream_after
@@ -41,6 +42,40 @@ def test_an_answer_that_is_one_direction_is_swapped_with_it() -> None:
     assert one.effect.followed.n == report.pairs == 40
     assert one.effect.followed.counts == report.undisturbed.counts
     assert 0 < one.effect.followed_changed.n < 40
+
+
+def test_its_own_subspace_does_what_random_ones_do_not() -> None:
+    """On prompts whose length tells the answer, and a student that answers by the position alone,
+    in the direction in which the map reads it."""
+    bundle = small_injection.with_direction()
+    rows = some_rows(bundle, 60)
+    answers = rows.ids[np.arange(len(rows)), rows.prompt_lengths]  # [B]
+    yes, no = (
+        bundle.reconciliation.student_ids(rule.text)[0] for rule in bundle.program.header.answers
+    )
+    longest = {length for length in rows.prompt_lengths if length > np.median(rows.prompt_lengths)}
+    is_yes = np.isin(rows.prompt_lengths, list(longest))
+    rows = rows.take(answers == np.where(is_yes, yes, no))
+    layers: Any = bundle.model.transformer
+    with torch.no_grad():
+        for block in layers.h:
+            for module in (block.attn, block.mlp):
+                module.c_proj.weight.zero_()
+                module.c_proj.bias.zero_()
+        direction, places = (
+            torch.linspace(-1, 1, small_injection.WIDTH),
+            layers.wpe,
+        )
+        places.weight[:] = -direction
+        places.weight[[int(length) - 1 for length in longest]] = direction
+    swapped = interchange(bundle, rows, variables=["answer"], draws=8)
+    assert swapped.undisturbed.value == 1
+    for report in (swapped, steering(bundle, rows, variables=["answer"], draws=8)):
+        effect = report.variables[0].effect
+        assert effect.followed_changed.n > 10
+        assert effect.followed_changed.value == 1
+        assert effect.random_changed.value is not None
+        assert effect.random_changed.value < 0.3
 
 
 def test_between_equal_prompts_nothing_changes(bundle: Bundle) -> None:

@@ -93,6 +93,14 @@ def test_noise_hurts_where_the_answer_is_read() -> None:
     assert own > random + 1
 
 
+def test_without_a_norm_above_0_nothing_is_said_to_hurt() -> None:
+    bundle = small_injection.with_direction()
+    report = noise(bundle, some_rows(bundle, 4), norms=[0], shares=[], draws=2)
+    assert report.gaps == ()
+    assert not report.hurts_accuracy_more
+    assert not report.hurts_loss_more
+
+
 def test_no_examples() -> None:
     bundle = small_injection.bundle()
     with pytest.raises(InputError, match="no example"):

@@ -9,7 +9,9 @@ from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 
 from rinject.errors import InputError
+from rinject.evaluate import wilson
 from rinject.evaluate.probe import Share, draw_steering, steer, steering
+from rinject.evaluate.probe.shares import together
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows
 from rinject.tasks import examples
@@ -46,6 +48,32 @@ def test_shares_of_nothing_and_of_several_draws() -> None:
     assert several.ci is not None
     assert several.to_record()["draws"] == [0.3, 0.5]
     assert several.ci[0] < 0.4 < several.ci[1]
+
+
+def test_cases_of_one_prompt_count_as_one_in_the_interval() -> None:
+    """Four cases of each of ten prompts: the share of all, the interval of ten."""
+    shares = [Share((right,), 10, frozenset(range(10))) for right in (10, 9, 8, 5)]
+    found = together(shares)
+    assert (found.counts, found.n, found.value) == ((32,), 40, 0.8)
+    assert found.ci == Share((8,), 10).ci
+    assert found.to_record()["prompts"] == 10
+    apart = together([Share((10,), 10, frozenset(range(10))), Share((4,), 4, frozenset({1, 12}))])
+    assert apart.prompts == frozenset((*range(10), 12))
+    assert together([]).ci is None
+    assert together([Share((1,), 2), Share((2,), 2)]).ci == Share((3,), 4).ci
+
+
+def test_a_prompt_that_is_set_to_two_values_counts_once() -> None:
+    bundle = small_injection.with_direction()
+    (one,) = steering(bundle, some_rows(bundle, 40), variables=["answer"]).variables
+    followed = one.effect.followed
+    assert followed.n == 40
+    assert followed.prompts == frozenset(range(20))
+    assert followed.value is not None
+    assert followed.ci == wilson(20 * followed.value, 20)
+    changed = one.effect.followed_changed
+    assert changed.n == 20  # each prompt is changed by one of the two
+    assert changed.prompts == frozenset(range(20))
 
 
 @pytest.mark.parametrize("make", [small_injection.bundle, spelled_bundle])

@@ -148,6 +148,40 @@ def test_files_that_are_damaged(tmp_path: Path, name: str, text: str, message: s
     assert message in caught.value.message
 
 
+def test_a_damaged_file_is_missing_unless_it_was_named(folder: Path) -> None:
+    (folder / "sst2-validation.tsv").write_text("sentence\tlabel\ngood\t2\n")
+    found = find_sets(folder)
+    assert [one.name for one in found.sets] == ["tiny-shakespeare", "lambada", "mrpc"]
+    reason = f"{folder / 'sst2-validation.tsv'}:2: the label is '2', not 0 or 1"
+    assert found.missing == {"sst2": reason}
+    with pytest.raises(InputError, match="the label is '2'"):
+        find_sets(folder, ["lambada", "sst2"])
+
+
+def test_a_cell_that_is_too_long(tmp_path: Path) -> None:
+    (tmp_path / "sst2-validation.tsv").write_text(f"sentence\tlabel\n{'a' * 200_000}\t1\n")
+    with pytest.raises(InputError, match=r"tsv:2: not a table \(field larger"):
+        find_sets(tmp_path)
+
+
+def test_a_folder_within_that_may_not_be_looked_into(folder: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may look everywhere")
+    (folder / "sst2-validation.tsv").unlink()
+    closed = folder / "closed"
+    closed.mkdir(mode=0o000)
+    try:
+        found = find_sets(folder)
+        with pytest.raises(InputError, match=r"cannot look for sst2 at .*closed"):
+            find_sets(folder, ["sst2"])
+        with pytest.raises(InputError, match="cannot look"):
+            find_sets(closed / "within")
+    finally:
+        closed.chmod(0o700)
+    assert [one.name for one in found.sets] == ["tiny-shakespeare", "lambada", "mrpc"]
+    assert "Permission denied" in found.missing["sst2"]
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "tinyshakespeare.txt").write_bytes(b"Speak\xff")
     with pytest.raises(InputError, match=r"not text in UTF-8 \(byte 5\)"):

@@ -144,17 +144,21 @@ class Answers:
         changed: np.ndarray = asked.values[is_case] != before
         return changed
 
+    def prompts(self, asked: Asked) -> np.ndarray:
+        """int64 [cases]: which of the rows each case belongs to."""
+        row, _ = np.nonzero(asked.values != NONE)
+        return asked.kept[row]
+
     @cached_property
     def _tokens(self) -> list[tuple[int, ...] | None]:
         """For each value of the output, and last for none, the tokens that write it, if any do."""
-        texts = {(type(one.value), one.value): one.text for one in self.header.answers}
         reconciliation, settings = self.bundle.reconciliation, self.bundle.record.settings
         end = reconciliation.end if settings.end_answers else None
         tail = () if end is None else (end,)
         values = self.bundle.graph.variables[self.output].values
         found: list[tuple[int, ...] | None] = []
         for value in values:
-            text = texts.get((type(value), value))
+            text = self.header.answer_texts.get((type(value), value))
             if text is None:
                 found.append(None)
             elif self.header.spelled:

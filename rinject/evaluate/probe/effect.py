@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rinject.errors import InputError
 from rinject.evaluate.probe.answers import Answers, Asked, Streams
-from rinject.evaluate.probe.shares import Share
+from rinject.evaluate.probe.shares import NO_CASES, Share
 from rinject.evaluate.probe.subspaces import probed_subspace, random_subspaces
 from rinject.graph import Graph
 from rinject.inject.bundle import Bundle
@@ -110,6 +110,7 @@ def measure_effect(
     variable's part of `targets` [K, D]."""
     asked = answers.asked(values)
     layer, changed = variable.student_layer, answers.changed(asked)  # [cases]
+    prompts, every = answers.prompts(asked), np.ones_like(changed)  # [cases]
     stream = answers.stream(asked, layer)  # [b, T, D]
     places, targets = _among(asked, len(answers.rows), places, targets)
     others = variable.others if changed.any() else ()
@@ -119,10 +120,10 @@ def measure_effect(
     ]
     own, random = agreed[:1], agreed[1:]  # each [cases]
     return Effect(
-        followed=_share(own, np.ones_like(changed)),
-        random=_share(random, np.ones_like(changed)),
-        followed_changed=_share(own, changed),
-        random_changed=_share(random, changed),
+        followed=_share(own, every, prompts),
+        random=_share(random, every, prompts),
+        followed_changed=_share(own, changed, prompts),
+        random_changed=_share(random, changed, prompts),
     )
 
 
@@ -143,8 +144,9 @@ def _among(asked: Asked, rows: int, places: Places, targets: Tensor) -> tuple[Pl
     return found, targets[torch.from_numpy(kept).to(targets.device)]
 
 
-def _share(agreed: Sequence[np.ndarray], among: np.ndarray) -> Share:
-    """Of some cases; of none where nothing was asked."""
+def _share(agreed: Sequence[np.ndarray], among: np.ndarray, prompts: np.ndarray) -> Share:
+    """Of some cases, [cases] each; of none where nothing was asked."""
     if not agreed:
-        return Share((0,), 0)
-    return Share(tuple(int(one[among].sum()) for one in agreed), int(among.sum()))
+        return NO_CASES
+    counts = tuple(int(one[among].sum()) for one in agreed)
+    return Share(counts, int(among.sum()), frozenset(prompts[among].tolist()))

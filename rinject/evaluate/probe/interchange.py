@@ -175,7 +175,8 @@ class _Paired:
         layer = self.answers.bundle.record.layers[-1]
         asked = self.answers.asked(self.answers.values)
         agreed = self.answers.agrees(asked, layer, self.answers.stream(asked, layer))
-        return Share((int(agreed.sum()),), len(agreed))
+        prompts = frozenset(self.answers.prompts(asked).tolist())
+        return Share((int(agreed.sum()),), len(agreed), prompts)
 
 
 def _paired(answers: Answers, positions: Positions, seed: int) -> _Paired:

@@ -38,8 +38,8 @@ class Level:
     """Noise of one norm in one kind of subspace."""
 
     kind: str
-    """In the `final result`'s subspace, in a `random` one of the same rank, another in each draw,
-    or in the `complement` of the first."""
+    """In the `final result`'s subspace, in a `random` one of the same rank, another for every two
+    draws, or in the `complement` of the first."""
     norm: float
     accuracy: Share
     loss: float
@@ -106,13 +106,15 @@ class NoiseReport:
 
     @property
     def hurts_accuracy_more(self) -> bool:
-        """Whether at every norm above 0 more accuracy is lost than in random subspaces."""
-        return all(gap.accuracy > 0 for gap in self.gaps)
+        """Whether at every norm above 0 more accuracy is lost than in random subspaces; not
+        without such a norm."""
+        return bool(self.gaps) and all(gap.accuracy > 0 for gap in self.gaps)
 
     @property
     def hurts_loss_more(self) -> bool:
-        """Whether at every norm above 0 more loss is gained than in random subspaces."""
-        return all(gap.loss > 0 for gap in self.gaps)
+        """Whether at every norm above 0 more loss is gained than in random subspaces; not
+        without such a norm."""
+        return bool(self.gaps) and all(gap.loss > 0 for gap in self.gaps)
 
     def to_record(self) -> dict[str, Any]:
         """All figures by name, ready for JSON."""

@@ -147,7 +147,6 @@ def _program(
 ) -> tuple[str | None, bool]:
     """What the program answers, a spelled answer symbol by symbol, and whether it has no end."""
     header, text = bundle.program.header, ""
-    texts = {(type(rule.value), rule.value): rule.text for rule in header.answers}
     written: list[int] = []
     while True:
         rows = rows_of([prompt], [[*written, FILLER]], spelled=header.spelled)
@@ -155,7 +154,7 @@ def _program(
         values = with_value(answers, *setting) if setting else answers.values
         index = values[0, -1, answers.output]
         value = None if index == NONE else bundle.graph.variables[answers.output].values[index]
-        found = texts.get((type(value), value))
+        found = header.answer_texts.get((type(value), value))
         if found is None or not header.spelled:
             return found, False
         if not found:

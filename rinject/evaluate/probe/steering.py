@@ -26,7 +26,7 @@ from rinject.evaluate.probe.effect import (
     measure_effect,
     probed_variables,
 )
-from rinject.evaluate.probe.shares import Share
+from rinject.evaluate.probe.shares import together
 from rinject.graph.record import value_to_json
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows
@@ -65,10 +65,10 @@ class VariableSteering:
 
     @property
     def effect(self) -> Effect:
-        """Over all values."""
+        """Over all values; a prompt is set to each of them, and counts as one in intervals."""
         return Effect(
             **{
-                name: _sum([getattr(one.effect, name) for one in self.values])
+                name: together([getattr(one.effect, name) for one in self.values])
                 for name in ("followed", "random", "followed_changed", "random_changed")
             }
         )
@@ -208,12 +208,3 @@ class Means:
         rows, at = self.places.rows[is_there], self.places.at[is_there]
         stream = self.streams.after(one.student_layer)  # [B, T, D]
         return stream[torch.from_numpy(rows), torch.from_numpy(at)].mean(dim=0)
-
-
-def _sum(shares: Sequence[Share]) -> Share:
-    """All cases together; without any, none."""
-    asked = [one for one in shares if one.n]
-    if not asked:
-        return Share((0,), 0)
-    counts = zip(*(one.counts for one in asked), strict=True)
-    return Share(tuple(map(sum, counts)), sum(one.n for one in asked))

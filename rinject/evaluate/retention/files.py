@@ -24,10 +24,17 @@ Record = Mapping[str, Any]
 
 
 def set_file(folder: Path, name: str) -> Path | None:
-    """The file of a set in a folder or in a folder within it."""
-    places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
-    found = (place / file for file in FILES[name] for place in places)
-    return next((path for path in found if path.is_file()), None)
+    """The file of a set in a folder or in a folder within it.
+
+    Raises InputError where that cannot be looked up.
+    """
+    try:
+        places = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+        found = (place / file for file in FILES[name] for place in places)
+        return next((path for path in found if path.is_file()), None)
+    except OSError as error:
+        where = error.filename or folder
+        raise InputError(f"cannot look for {name} at {where}: {error.strerror}") from error
 
 
 def file_records(name: str, path: Path) -> Iterator[tuple[Record, str]]:
@@ -73,7 +80,10 @@ def _table(text: str, path: Path) -> Iterator[tuple[Record, str]]:
     """Rows with tabs between columns, named in the first; quotation marks are part of the text."""
     lines = list(_lines(text, path))
     cells = csv.reader((line for line, _ in lines), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = list(zip(cells, (place for _, place in lines), strict=True))
+    try:
+        rows = list(zip(cells, (place for _, place in lines), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}:{cells.line_num}: not a table ({error})") from error
     if not rows:
         return
     names = [COLUMNS.get(name.strip(), name.strip()) for name in rows[0][0]]

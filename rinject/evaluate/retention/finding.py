@@ -34,7 +34,11 @@ class FoundSets:
 
     sets: tuple[RetentionSet, ...]
     missing: Mapping[str, str]
-    """The name of each set that is not there, and why."""
+    """The name of each set that is not there or cannot be read, and why."""
+
+
+class _NotThere(InputError):
+    """A set has no file."""
 
 
 def find_sets(
@@ -45,29 +49,33 @@ def find_sets(
 ) -> FoundSets:
     """The sets of these names, from the files of a folder, or from the hub where none is given.
 
-    Without names: all that are there. `most` limits the examples of each, which are its first ones.
-    Raises InputError: a set that was named, or every set, is not there; a name that no set has; a
-    file that cannot be read; no hub.
+    Without names: all that are there and can be read. `most` limits the examples of each, which are
+    its first ones. Raises InputError: a set that was named, or every set, is not there or cannot be
+    read; a name that no set has; no hub.
     """
     wanted = _known(NAMES if names is None else names)
     records = _hub() if folder is None else _folder(Path(folder))
     sets: list[RetentionSet] = []
-    missing: dict[str, str] = {}
+    failed: dict[str, InputError] = {}
     for name in wanted:
-        found = records(name)
-        if found is None:
-            reason = f"the set {name} is not in {folder}: it lies in {' or '.join(FILES[name])}"
+        try:
+            sets.append(_made(name, records(name), most))
+        except InputError as error:
             if names is not None:
-                raise InputError(reason, hint=f"or leave {name} out of --sets")
-            missing[name] = reason
-        else:
-            sets.append(_made(name, found, most))
+                raise
+            failed[name] = error
     if not sets:
-        raise InputError(
-            f"there is no retention set in {folder}",
-            hint=f"its files are called {', '.join(files[0] for files in FILES.values())}",
-        )
-    return FoundSets(tuple(sets), missing)
+        raise _no_set(folder, list(failed.values()))
+    return FoundSets(tuple(sets), {name: error.message for name, error in failed.items()})
+
+
+def _no_set(folder: str | Path | None, failed: Sequence[InputError]) -> InputError:
+    """Why there is none: what is wrong with the first that is there, if any is."""
+    nowhere = InputError(
+        f"there is no retention set in {folder}",
+        hint=f"its files are called {', '.join(files[0] for files in FILES.values())}",
+    )
+    return next((error for error in failed if not isinstance(error, _NotThere)), nowhere)
 
 
 def _known(names: Sequence[str]) -> list[str]:
@@ -79,18 +87,27 @@ def _known(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _folder(folder: Path) -> Callable[[str], Records | None]:
-    if not folder.is_dir():
+def _folder(folder: Path) -> Callable[[str], Records]:
+    try:
+        is_there = folder.is_dir()
+    except OSError as error:
+        raise InputError(f"cannot look into {folder}: {error.strerror}") from error
+    if not is_there:
         raise InputError(f"there is no folder {folder}")
 
-    def records(name: str) -> Records | None:
+    def records(name: str) -> Records:
         path = set_file(folder, name)
-        return None if path is None else file_records(name, path)
+        if path is None:
+            raise _NotThere(
+                f"the set {name} is not in {folder}: it lies in {' or '.join(FILES[name])}",
+                hint=f"or leave {name} out of --sets",
+            )
+        return file_records(name, path)
 
     return records
 
 
-def _hub() -> Callable[[str], Records | None]:
+def _hub() -> Callable[[str], Records]:
     check_hub()
     return hub_records
 
