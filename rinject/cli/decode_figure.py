@@ -21,7 +21,7 @@ from rinject.cli.blocks import visible
 from rinject.cli.decode_words import difference, word
 from rinject.evaluate.decode import Cell, DecodeTable, VariableRow, table_of
 from rinject.evaluate.decode_reading import Reading, Token
-from rinject.evaluate.decode_scores import projected_stream
+from rinject.evaluate.decode_scores import heat_scale, projected_stream
 from rinject.inject.bundle import Bundle
 from rinject.inject.projection import VariableSlice
 from rinject.pictures import save_picture
@@ -35,7 +35,6 @@ NARROWEST, WIDEST = 19.0, 70.0  # columns
 LETTER = 4.5  # mean width of one, at the size of cells and labels
 RAW = 170.0
 VALUE, LEAST, PROJECTED = 1.8, 9.0, 300.0  # heights of a value, of a variable, and of many
-WITHIN = 99  # percent of the numbers that the colours tell apart
 LONGEST_NAME, LONGEST_TOKEN = 26, 12
 TITLE_LETTER = 6.6
 
@@ -247,7 +246,7 @@ def _draw_projected(sheet: _Sheet, projected: np.ndarray) -> None:
 
 def _paint(axes: Axes, cells: np.ndarray, y: np.ndarray) -> QuadMesh:
     """`cells` [rows, T]; the few that are far out have the outermost colours."""
-    scale = float(np.percentile(np.abs(cells), WITHIN)) or 1.0
+    scale = heat_scale(cells)
     x = np.arange(cells.shape[1] + 1)
     return axes.pcolormesh(
         *(x, y, cells), cmap=COLOURS, vmin=-scale, vmax=scale, rasterized=True, zorder=0.5

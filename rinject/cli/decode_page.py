@@ -13,11 +13,16 @@ from rinject.cli.blocks import visible
 from rinject.cli.decode_words import word
 from rinject.cli.pages.page import write_page
 from rinject.evaluate.decode_reading import Reading
-from rinject.evaluate.decode_scores import Score, projected_stream, top_scores, value_scores
+from rinject.evaluate.decode_scores import (
+    Score,
+    heat_scale,
+    projected_stream,
+    top_scores,
+    value_scores,
+)
 from rinject.inject.bundle import Bundle
 
 ROOM_FOR_MAPS = 24_000_000  # characters
-WITHIN = 99  # percent of the numbers that the colours tell apart
 STEPS = 127  # of colour, to each side
 
 
@@ -123,7 +128,7 @@ def _maps(bundle: Bundle, reading: Reading) -> list[dict[str, Any]]:
 
 def _packed(cells: np.ndarray) -> dict[str, Any]:
     """Numbers [T, columns] as a byte each; `scale` is what the outermost stand for."""
-    scale = float(np.percentile(np.abs(cells), WITHIN)) or 1.0
+    scale = heat_scale(cells)
     steps = np.clip(np.rint(cells / scale * STEPS), -STEPS, STEPS).astype(np.int8)
     return {
         "columns": cells.shape[1],

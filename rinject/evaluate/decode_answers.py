@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.bundle import Bundle
 from rinject.inject.forward import logits_at
 from rinject.inject.rows import rows_of
 
 MOST_ANSWER_TOKENS = 16
-ROWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch import Tensor
 from rinject.errors import InputError, RinjectError
 from rinject.evaluate.decode_answers import Written, write_answers
 from rinject.graph.tables import NONE
+from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows, rows_of
 from rinject.inject.targets import Targets
@@ -20,8 +21,6 @@ from rinject.student import residual_streams
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.task import answer_text
 from rinject.tokens.reconciliation import UNMAPPED
-
-ROWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rinject.inject.bundle import Bundle
 
 MOST_SCORES = 12
 LEAST_SCORE = 0.0005
+WITHIN = 99  # percent of the cells of a heat map that its colours tell apart
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,8 @@ def top_scores(scores: np.ndarray, true: np.ndarray) -> list[list[Score]]:
             kept = [*kept[: MOST_SCORES - 1], wanted]
         found.append([Score(int(value), float(scores[token, value])) for value in kept])
     return found
+
+
+def heat_scale(cells: np.ndarray) -> float:
+    """The magnitude that the outermost colours of a heat map stand for: few lie further out."""
+    return float(np.percentile(np.abs(cells), WITHIN)) or 1.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -17,6 +17,7 @@ import rinject
 from rinject.errors import InputError, RinjectError
 from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.intervals import wilson
+from rinject.evaluate.progress import Progress, unseen
 from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
 from rinject.inject.positions import most_positions
@@ -35,9 +36,6 @@ UNTOUCHED = "none"
 OWN_CODE = Path(rinject.__file__).parent
 FEW = 4
 """Outputs of a task that a header must be able to write before its program is run on more."""
-
-Report = Callable[[int, int], None]
-"""Sees how many suites are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ def measure_suites(
     n: int = 500,
     seed: int = 42,
     base: PreTrainedModel | None = None,
-    report: Report = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> list[SuiteReport]:
     """Each suite on up to `n` examples; a suite without a task is of the program's own.
 

@@ -10,6 +10,7 @@ from rinject.inject.forward import logits_at
 from rinject.inject.rows import Rows
 
 ROWS_AT_ONCE = 50
+"""Rows that a student reads together where nothing is trained."""
 
 
 @torch.no_grad()

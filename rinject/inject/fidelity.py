@@ -10,13 +10,13 @@ import torch
 from transformers import PreTrainedModel
 
 from rinject.graph.tables import NONE
+from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.projection import Maps, VariableSlice
 from rinject.inject.rows import Rows
 from rinject.inject.targets import Targets
 from rinject.student import residual_streams
 
 LEAST_OCCURRENCES = 20
-ROWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,9 @@ from rinject.evaluate.edges.faithfulness import (
 )
 from rinject.evaluate.edges.replacing import Replacements, replacements
 from rinject.evaluate.edges.sources import Source
+from rinject.evaluate.progress import Progress, unseen
 from rinject.graph import Graph
 from rinject.inject.bundle import Bundle
-
-Report = Callable[[int, int], None]
-"""Sees how many steps are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def measure_edges(
     *,
     positions: Positions = "answer",
     seed: int = 42,
-    report: Report = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> EdgeReport:
     """Faithfulness of all edges and the effect of replaced tokens, on each source's rows."""
     found: list[SourceEdges] = []

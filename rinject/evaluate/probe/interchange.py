@@ -9,7 +9,7 @@ both then answer alike, the student uses the subspace as the program uses the va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from rinject.evaluate.probe.effect import (
     probed_variables,
 )
 from rinject.evaluate.probe.shares import Share
+from rinject.evaluate.progress import Progress, unseen
 from rinject.graph.tables import NONE
 from rinject.inject.bundle import Bundle
 from rinject.inject.interchange import Swap, swapped_values
@@ -34,8 +35,6 @@ from rinject.inject.randomness import generator
 from rinject.inject.rows import Rows
 
 Positions = Literal["answer", "all"]
-Report = Callable[[int, int], None]
-"""Sees how many variables are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def interchange(
     positions: Positions = "answer",
     draws: int = 2,
     seed: int = 42,
-    report: Report = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> InterchangeReport:
     """Each variable (by default all that can change) swapped between pairs of the rows.
 

@@ -6,7 +6,7 @@ last aligned layer, at every token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from rinject.evaluate.intervals import NORMAL_95
 from rinject.evaluate.probe.forward import predict, stream_after
 from rinject.evaluate.probe.shares import Share
 from rinject.evaluate.probe.subspaces import complement, probed_subspace, row_basis
+from rinject.evaluate.progress import Progress, unseen
 from rinject.inject.bundle import Bundle
 from rinject.inject.randomness import torch_generator
 from rinject.inject.rows import Rows
@@ -29,8 +30,6 @@ NORMS = (5.0, 10.0, 20.0, 30.0)
 SHARES = (0.2, 0.4, 0.8)
 """Of the mean norm of the stream: what is much in one student is little in another."""
 KINDS = ("final result", "random", "complement")
-Report = Callable[[int, int], None]
-"""Sees how much is done, of how much."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def noise(
     shares: Sequence[float] = SHARES,
     draws: int = 4,
     seed: int = 42,
-    report: Report = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> NoiseReport:
     """The accuracy on `rows` under noise of each norm, `draws` times in each kind of subspace.
 

@@ -8,7 +8,7 @@ same layer; all others of layers up to that one stay as they are, and those of l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from rinject.evaluate.probe.effect import (
     probed_variables,
 )
 from rinject.evaluate.probe.shares import together
+from rinject.evaluate.progress import Progress, unseen
 from rinject.graph.record import value_to_json
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows
@@ -35,8 +36,6 @@ VALUES = 4
 """The most values that a variable is set to: those that occur most often."""
 OCCURRENCES = 3
 """How often a value must occur for its mean to be taken."""
-Report = Callable[[int, int], None]
-"""Sees how many variables are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def steering(
     variables: Sequence[str] = (),
     draws: int = 1,
     seed: int = 42,
-    report: Report = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> SteeringReport:
     """Each variable (by default all that can change) set to its most frequent values.
 

@@ -12,10 +12,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from rinject.evaluate.progress import Progress
 from rinject.evaluate.results import parts
 from rinject.evaluate.results.effort import Effort
 from rinject.evaluate.results.groups import HASH
-from rinject.evaluate.results.parts import Material, NotMeasured, Part, Report
+from rinject.evaluate.results.parts import Material, NotMeasured, Part
 from rinject.evaluate.results.record import SCHEMA_VERSION, Run
 from rinject.evaluate.results.store import Kept, Store
 from rinject.inject.bundle import OWN_FILE
@@ -23,7 +24,7 @@ from rinject.inject.record import BundleRecord
 from rinject.inject.run_folder import METRICS_FILE
 from rinject.tasks import TaskSource
 
-Watch = Callable[[str, str], AbstractContextManager[Report]]
+Watch = Callable[[str, str], AbstractContextManager[Progress]]
 """Called with student and part before a part is measured, which happens inside what it returns."""
 Load = Callable[[], Material]
 

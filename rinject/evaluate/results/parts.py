@@ -20,6 +20,7 @@ from rinject.evaluate.layers_plot import draw_fidelity
 from rinject.evaluate.probe.interchange import VariableInterchange, interchange
 from rinject.evaluate.probe.noise import NoiseReport, noise
 from rinject.evaluate.probe.plots import draw_interchange, draw_noise
+from rinject.evaluate.progress import Progress
 from rinject.evaluate.report import EvalReport, evaluate
 from rinject.evaluate.results.effort import Effort
 from rinject.evaluate.results.paper import FIGURE_INPUTS
@@ -68,16 +69,12 @@ class Material:
         return self.bundle.rows(up_to(self.task, "test", n, seed))
 
 
-Report = Callable[[int, int], None]
-"""Sees how much is done, of how much."""
-
-
 @dataclass(frozen=True)
 class Part:
     """Something that is measured by itself."""
 
     name: str
-    measure: Callable[[Material, Effort, Report], Outcome]
+    measure: Callable[[Material, Effort, Progress], Outcome]
     """Raises NotMeasured."""
     kind: Any
     """The type of what it yields."""
@@ -107,7 +104,7 @@ def _set_hashes(folder: Path) -> dict[str, str]:
     return found
 
 
-def _evaluation(material: Material, effort: Effort, _report: Report) -> Outcome:
+def _evaluation(material: Material, effort: Effort, _report: Progress) -> Outcome:
     found = evaluate(
         material.bundle,
         material.base,
@@ -132,16 +129,16 @@ def _base(found: EvalReport) -> Evaluation:
 # --- out of distribution --------------------------------------------------------------------------
 
 
-def _suites(material: Material, effort: Effort, report: Report) -> Outcome:
+def _suites(material: Material, effort: Effort, report: Progress) -> Outcome:
     return Outcome(_measured(material, effort, report, None))
 
 
-def _base_suites(material: Material, effort: Effort, report: Report) -> Outcome:
+def _base_suites(material: Material, effort: Effort, report: Progress) -> Outcome:
     return Outcome(_measured(material, effort, report, material.base))
 
 
 def _measured(
-    material: Material, effort: Effort, report: Report, base: PreTrainedModel | None
+    material: Material, effort: Effort, report: Progress, base: PreTrainedModel | None
 ) -> tuple[SuiteReport, ...]:
     try:
         suites = bundle_suites(material.bundle, material.task)
@@ -154,12 +151,12 @@ def _measured(
 # --- the mechanism --------------------------------------------------------------------------------
 
 
-def _by_layer(material: Material, effort: Effort, _report: Report) -> Outcome:
+def _by_layer(material: Material, effort: Effort, _report: Progress) -> Outcome:
     found = fidelity_by_layer(material.bundle, material.rows(effort.examples, effort.seed))
     return Outcome(found, (lambda: draw_fidelity(found)) if found.variables else None)
 
 
-def _noise(material: Material, effort: Effort, report: Report) -> Outcome:
+def _noise(material: Material, effort: Effort, report: Progress) -> Outcome:
     rows = material.rows(effort.probe_examples, effort.seed)
     found = noise(material.bundle, rows, seed=effort.seed, report=report)
     return Outcome(_noise_of(found), lambda: draw_noise(found))
@@ -174,7 +171,7 @@ def _noise_of(found: NoiseReport) -> Noise:
     return Noise(found.student_layer, found.stream_norm, found.rank, tuple(points), found.gaps)
 
 
-def _interchange(material: Material, effort: Effort, report: Report) -> Outcome:
+def _interchange(material: Material, effort: Effort, report: Progress) -> Outcome:
     rows = material.rows(effort.probe_examples, effort.seed)
     found = interchange(material.bundle, rows, seed=effort.seed, report=report)
     swapped = tuple(map(_interchanged, found.variables))
@@ -195,7 +192,7 @@ def _interchanged(found: VariableInterchange) -> Interchanged:
     )
 
 
-def _decoding(material: Material, effort: Effort, _report: Report) -> Outcome:
+def _decoding(material: Material, effort: Effort, _report: Progress) -> Outcome:
     bundle = material.bundle
     text = FIGURE_INPUTS.get(bundle.record.program.name) or _short_input(material, effort)
     last = bundle.last_layer
@@ -231,7 +228,7 @@ def _word(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _retention(material: Material, effort: Effort, report: Report) -> Outcome:
+def _retention(material: Material, effort: Effort, report: Progress) -> Outcome:
     try:
         found = find_sets(effort.retention_data, most=effort.retention_examples)
     except InputError as error:

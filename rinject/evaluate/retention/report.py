@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from rinject.evaluate.progress import Progress, unseen
 from rinject.evaluate.retention.bootstrap import paired_difference
 from rinject.evaluate.retention.scores import Scores
 from rinject.evaluate.retention.sets import SHARES, RetentionSet
-
-Progress = Callable[[int, int], None]
-"""Sees how many passes over a set are done, of how many."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def retention(
     sets: Sequence[RetentionSet],
     *,
     seed: int = 42,
-    report: Progress = lambda _done, _total: None,
+    report: Progress = unseen,
 ) -> list[RetentionReport]:
     """Each figure of each set, for the student with the program and for its base.
 
