@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -14,11 +15,14 @@ from rinject.errors import InputError
 from rinject.evaluate import accuracy, fidelity, wilson
 from rinject.evaluate.suites import SuiteReport, bundle_suites, measure_suites
 from rinject.inject.bundle import Bundle
+from rinject.inject.record import BundleRecord
 from rinject.inject.rows import example_rows
 from rinject.lang import Program, load_program
-from rinject.tasks import Suite, example, find_task, split_of
+from rinject.tasks import SPLITS, Suite, example, find_task, split_of
 from rinject.tasks.shuffle_dyck import is_balanced
 from rinject.tasks.suites import SUITES
+
+PROGRAMS = Path(__file__).parents[2] / "programs"
 
 
 def suite(name: str, *texts: str) -> Suite:
@@ -159,6 +163,20 @@ class Held:
     """As much of a bundle as choosing its suites needs."""
 
     program: Program
+    record: BundleRecord = field(default_factory=lambda: small_injection.bundle().record)
+
+
+def trained_on(data: str) -> BundleRecord:
+    record = small_injection.bundle().record
+    return replace(record, settings=replace(record.settings, data=data))
+
+
+@pytest.mark.parametrize(("data", "splits"), [("paper", {*SPLITS}), ("coverage", {"test"})])
+def test_what_covering_inputs_may_have_held_is_left_out(data, splits) -> None:
+    program = load_program(PROGRAMS / "shuffle_dyck.rasp")
+    found = bundle_suites(Held(program, trained_on(data)), find_task(program))  # type: ignore[arg-type]
+    drawn = [one.suite.examples(program.header, 100, 0) for one in found]
+    assert {split_of(example.input) for some in drawn for example in some} == splits
 
 
 def test_suites_of_a_task_that_the_program_computes_under_another_name() -> None:

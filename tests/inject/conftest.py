@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from inject import small_injection
@@ -14,14 +11,6 @@ from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows, example_rows
 from rinject.student import Student
 from rinject.tasks import examples
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c() -> Iterator[None]:
-    """Ctrl-C does what it does at a terminal, also where the tests run in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=small_injection.CONFIGS)
