@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rinject.errors import InputError, RinjectError
+from rinject.errors import InputError
 from rinject.evaluate.decode_answers import Written, write_answers
+from rinject.evaluate.suites import program_answers
 from rinject.graph.tables import NONE
 from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.bundle import Bundle
@@ -19,7 +20,6 @@ from rinject.inject.targets import Targets
 from rinject.lang.header import INPUT_SLOT
 from rinject.student import residual_streams
 from rinject.tasks.oracle import Oracle
-from rinject.tasks.task import answer_text
 from rinject.tokens.reconciliation import UNMAPPED
 
 
@@ -138,8 +138,8 @@ def _true_answers(
     """What the program answers to each prompt; None where it has no answer."""
     if not bundle.program.header.spelled:
         return [_true_answer(bundle, values[-1]) for values in true]
-    oracle = Oracle(bundle.program)
-    return [_spelled(oracle, bundle.reconciliation.symbols(tokens)) for tokens in ids]
+    prompts = [bundle.reconciliation.symbols(tokens) for tokens in ids]
+    return program_answers(Oracle(bundle.program), prompts)
 
 
 def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:
@@ -150,15 +150,6 @@ def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:
         return None
     output = variables[place].values[values[place]]
     return bundle.program.header.answer_texts.get((type(output), output))
-
-
-def _spelled(oracle: Oracle, symbols: Sequence[str]) -> str | None:
-    """What the program writes after a prompt, symbol by symbol."""
-    try:
-        (output,) = oracle.outputs([symbols])
-        return answer_text(oracle.program.header, output)
-    except RinjectError:
-        return None
 
 
 def _read_length(bundle: Bundle, prompt: list[int], written: Written) -> int:

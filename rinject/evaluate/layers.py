@@ -29,10 +29,8 @@ def fidelity_by_layer(bundle: Bundle, rows: Rows) -> LayerFidelity:
     """
     targets = Targets(bundle.graph, bundle.reconciliation)
     maps, layers = bundle.projection.maps(), bundle.record.layers
-    reports = [
-        reading.fidelity(bundle.model, maps, layers, targets, rows, layer)
-        for layer in range(len(layers))
-    ]
+    streams = range(len(layers))
+    reports = reading.fidelity_at(bundle.model, maps, layers, targets, rows, streams)
     since = {variable.name: variable.layer for variable in maps.slices}
     changing = reports[-1].changing
     return LayerFidelity(

@@ -24,9 +24,9 @@ from rinject.inject.positions import most_positions
 from rinject.inject.rows import Rows
 from rinject.lang import Program
 from rinject.lang.diagnostics import did_you_mean
-from rinject.tasks import Example, Task, answer_text, choose_suites, examples, find_suites, split_of
+from rinject.tasks import Example, Task, choose_suites, examples, find_suites, split_of
 from rinject.tasks.agreement import check_agreement
-from rinject.tasks.oracle import ROWS, Oracle
+from rinject.tasks.oracle import Oracle
 from rinject.tasks.registry import TASKS, task_source
 from rinject.tasks.suites import SUITES, Suite
 
@@ -234,30 +234,7 @@ def program_answers(oracle: Oracle, prompts: Sequence[list[str]]) -> list[str | 
     """The program's answer to each prompt; None where it has none that can be written."""
     found: list[str | None] = [None] * len(prompts)
     fitting = [i for i, symbols in enumerate(prompts) if len(symbols) <= oracle.longest]
-    fitting.sort(key=lambda place: len(prompts[place]))
-    for start in range(0, len(fitting), ROWS):
-        places = fitting[start : start + ROWS]
-        for place, output in zip(
-            places, _outputs(oracle, [prompts[place] for place in places]), strict=True
-        ):
-            found[place] = _text(oracle, output)
+    outputs = oracle.outputs_or_none([prompts[place] for place in fitting])
+    for place, output in zip(fitting, outputs, strict=True):
+        found[place] = oracle.answer(output)
     return found
-
-
-def _outputs(oracle: Oracle, prompts: Sequence[list[str]]) -> Iterator[Any]:
-    """The outputs of a few prompts; None where the answer does not end within the positions."""
-    try:
-        yield from oracle.outputs(prompts)
-    except InputError:
-        if len(prompts) == 1:
-            yield None
-        else:
-            for prompt in prompts:
-                yield from _outputs(oracle, [prompt])
-
-
-def _text(oracle: Oracle, output: Any) -> str | None:
-    try:
-        return None if output is None else answer_text(oracle.program.header, output)
-    except RinjectError:
-        return None

@@ -16,7 +16,7 @@ from rinject.inject.interchange import Swap
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
 from rinject.inject.rarity import rarity
-from rinject.inject.rows import Rows, encode_all
+from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
 from rinject.inject.weighing import emphasized, position_weights
@@ -244,6 +244,6 @@ class Batches:
 
 def text_ids(texts: Sequence[str], reconciliation: Reconciliation) -> np.ndarray:
     """All texts as one row of student ids [K], an end-of-text token after each."""
-    tail = [] if reconciliation.end is None else [reconciliation.end]
+    tail = end_tokens(reconciliation)
     pages = ([*ids, *tail] for ids in encode_all(reconciliation, list(texts)))
     return np.fromiter(chain.from_iterable(pages), dtype=np.int64)

@@ -39,37 +39,32 @@ class FidelityReport:
 
 
 def fidelity(
+    model: PreTrainedModel, maps: Maps, layers: Sequence[int], targets: Targets, rows: Rows
+) -> FidelityReport:
+    """The fidelity of each variable at all tokens read; positions without a value are skipped.
+
+    `layers` are the student's, aligned with each compiled stream; the last is read. Raises
+    InputError for a prompt that does not fit the program.
+    """
+    (found,) = fidelity_at(model, maps, layers, targets, rows, [len(layers) - 1])
+    return found
+
+
+def fidelity_at(
     model: PreTrainedModel,
     maps: Maps,
     layers: Sequence[int],
     targets: Targets,
     rows: Rows,
-    layer: int = -1,
-) -> FidelityReport:
-    """The fidelity of each variable at all tokens read; positions without a value are skipped.
-
-    `layers` are the student's, aligned with each compiled stream; that of `layer` is read, by
-    default the last. Variables that the program computes later are read there too. Raises
-    InputError for a prompt that does not fit the program.
-    """
-    pairs = [
-        (read_variables(model, maps, layers, batch, layer), targets.values(batch))
-        for _, batch in rows.by_length(ROWS_AT_ONCE)
-    ]
-    read = np.concatenate([read for read, _ in pairs])  # [N, V]
-    true = np.concatenate([true for _, true in pairs])  # [N, V]
-    shares = {
-        one.name: _shares(one, read[:, place], true[:, place])
-        for place, one in enumerate(maps.slices)
-    }
-    return FidelityReport(
-        variables={name: float(found.mean()) for name, found in shares.items() if len(found)},
-        changing=tuple(name for name, found in shares.items() if len(found) > 1),
-        positions=len(true),
-    )
+    streams: Sequence[int],
+) -> list[FidelityReport]:
+    """The same at several compiled streams, where variables computed later are read too."""
+    batches = [batch for _, batch in rows.by_length(ROWS_AT_ONCE)]
+    true = np.concatenate([targets.values(batch) for batch in batches])  # [N, V]
+    read = [_read(model, maps, layers, batch, streams) for batch in batches]
+    return [_report(maps.slices, np.concatenate(parts), true) for parts in zip(*read, strict=True)]
 
 
-@torch.no_grad()
 def read_variables(
     model: PreTrainedModel, maps: Maps, layers: Sequence[int], rows: Rows, layer: int
 ) -> np.ndarray:
@@ -77,11 +72,37 @@ def read_variables(
 
     `layer` counts compiled streams; the student's stream aligned with it is read.
     """
-    aligned = layers[layer]
+    (found,) = _read(model, maps, layers, rows, [layer])
+    return found
+
+
+@torch.no_grad()
+def _read(
+    model: PreTrainedModel, maps: Maps, layers: Sequence[int], rows: Rows, streams: Sequence[int]
+) -> list[np.ndarray]:
+    """As :func:`read_variables`, at each of several compiled streams."""
     ids = torch.from_numpy(rows.ids).to(model.device)
-    stream = residual_streams(model, ids, layers=[aligned])[aligned]  # [B, T, D]
-    tokens = stream[torch.from_numpy(rows.are_read()).to(model.device)]  # [N, D]
-    return maps.read(layer, tokens.float()).cpu().numpy()
+    inside = torch.from_numpy(rows.are_read()).to(model.device)  # [B, T]
+    held = residual_streams(model, ids, layers=[layers[one] for one in streams])  # [B, T, D] each
+    return [
+        maps.read(one, held[layers[one]][inside].float()).cpu().numpy()  # [N, V]
+        for one in streams
+    ]
+
+
+def _report(
+    variables: Sequence[VariableSlice], read: np.ndarray, true: np.ndarray
+) -> FidelityReport:
+    """What was read of what is true, [N, V] each."""
+    shares = {
+        one.name: _shares(one, read[:, place], true[:, place])
+        for place, one in enumerate(variables)
+    }
+    return FidelityReport(
+        variables={name: float(found.mean()) for name, found in shares.items() if len(found)},
+        changing=tuple(name for name, found in shares.items() if len(found) > 1),
+        positions=len(true),
+    )
 
 
 def _shares(variable: VariableSlice, read: np.ndarray, true: np.ndarray) -> np.ndarray:

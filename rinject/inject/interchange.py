@@ -56,15 +56,9 @@ def swapped_part(maps: Maps, swap: Swap) -> Subspace:
     return group_subspace(maps, [maps.slices[place] for place in swap.variables], swap.layer)
 
 
-def swapped_stream(
-    stream: Tensor, subspace: Subspace, swap: Swap, sources: Tensor | None = None
-) -> Tensor:
-    """The student's stream [B, T, D] with its part in a subspace swapped.
-
-    Parts come from `sources` [B', T', D], by default the stream itself.
-    """
+def swapped_stream(stream: Tensor, subspace: Subspace, swap: Swap) -> Tensor:
+    """The student's stream [B, T, D] with its part in a subspace swapped."""
     flat = stream.flatten(0, 1)  # [B T, D]
-    origin = flat if sources is None else sources.flatten(0, 1)
     places = torch.from_numpy(swap.places).to(stream.device)
-    taken = origin[torch.from_numpy(swap.sources).to(stream.device)]  # [K, D]
+    taken = flat[torch.from_numpy(swap.sources).to(stream.device)]  # [K, D]
     return flat.index_add(0, places, subspace.part(taken - flat[places])).view_as(stream)

@@ -13,7 +13,6 @@ the program are trained where they matter. Where a variable of the group has no 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,7 +21,7 @@ import numpy as np
 from rinject.graph.tables import NONE
 from rinject.inject.interchange import Swap, swapped_values
 from rinject.inject.randomness import generator
-from rinject.inject.rows import Rows, encode_all, rows_of
+from rinject.inject.rows import Rows, rows_of, written_outputs
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
 from rinject.lang import Header
@@ -56,7 +55,12 @@ class Interventions:
         graph = targets.graph
         self._layers = np.array([one.layer for one in graph.variables])  # [V]
         self._output = [one.name for one in graph.variables].index(graph.output)
-        self._answers = _answers(header, targets, ended=settings.end_answers)
+        self._answers = written_outputs(
+            header,
+            graph.output_node.values,
+            targets.reconciliation,
+            ended=settings.end_answers,
+        )
         self._any_answer = next((ids for ids in self._answers if ids), [])
 
     def is_due(self, step: int) -> bool:
@@ -69,8 +73,8 @@ class Interventions:
         """The rows of a step, whose variables are `read_values` [N, V], under its intervention."""
         chance = generator(self.settings.seed, "interchange", step)
         read = rows.are_read()  # [B, T]
-        ids = np.full(read.shape, NONE)
-        ids[read] = self.targets.program_ids(rows)[read[:, : int(rows.read_lengths.max())]]
+        ids, own = np.full(read.shape, NONE), self.targets.program_ids(rows)
+        ids[:, : own.shape[1]] = own
         values = np.full((*read.shape, read_values.shape[-1]), NONE, dtype=np.int32)
         values[read] = read_values
         layer, of_answers = int(chance.choice(list(self._groups))), chance.random() < 0.5
@@ -158,19 +162,3 @@ def _answer_places(chance: np.random.Generator, rows: Rows) -> Places:
     there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]
     fits = (there < width) & asked[other[rows_], np.minimum(there, width - 1)]
     return (rows_ * width + positions)[fits], (other[rows_] * width + there)[fits]
-
-
-def _answers(header: Header, targets: Targets, *, ended: bool) -> Sequence[list[int] | None]:
-    """For each value of the output the student's tokens that write it; None without any."""
-    graph, reconciliation = targets.graph, targets.reconciliation
-    tail = [reconciliation.end] if ended and reconciliation.end is not None else []
-    found: list[list[int] | None] = []
-    for value in graph.variable(graph.output).values:
-        text = header.answer_texts.get((type(value), value))
-        if text is None:
-            found.append(None)
-            continue
-        (ids,) = encode_all(reconciliation, [text])
-        is_last = not text if header.spelled else True
-        found.append([*ids, *(tail if is_last else [])] or None)
-    return found

@@ -117,7 +117,6 @@ class Objective(nn.Module):
             maps = self.projection.maps()
         variable = self.output if self.settings.roll == "final-result" else None
         self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
-        self._swap = batch.swap
         self._swapped_part = None if batch.swap is None else swapped_part(maps, batch.swap)
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
@@ -177,6 +176,7 @@ class Objective(nn.Module):
         )
 
     def _apart(self, batch: Batch) -> Seen:
+        self._swap = batch.swap
         answered = self._logits(batch.ids, len(batch.ids), batch.answer_places)
         streams = self._streams(batch.aligned_places)
         if not batch.text_ids.numel():

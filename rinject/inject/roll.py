@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, distributed
 
 from rinject.inject.projection import Maps
-from rinject.inject.subspaces import Subspace, directions_of, group_subspace, span
+from rinject.inject.subspaces import Subspace, centred_rows, group_subspace, leading, span
 
 ENERGY = 0.9
 Roll = Callable[[Tensor], Tensor]
@@ -63,15 +63,7 @@ def row_basis(maps: Maps, variable: str | None) -> Tensor:
     apart), and the leading directions that carry `ENERGY` of their squared norm are taken.
     """
     if variable is None:
-        directions, strengths = directions_of(_centred_rows(maps))
-        energy = strengths.square().cumsum(0) / strengths.square().sum()  # [min(W, D)]
-        return directions[:, : int((energy < ENERGY).sum()) + 1]
+        return leading(centred_rows(maps, maps.slices, -1), ENERGY)
     (found,) = (one for one in maps.slices if one.name == variable)
     weight, _ = maps.at(-1)  # [W, D]
     return span(weight[found.start : found.stop])
-
-
-def _centred_rows(maps: Maps) -> Tensor:
-    weight, _ = maps.at(-1)  # [W, D]
-    slices = weight.split([one.size for one in maps.slices])
-    return torch.cat([rows - rows.mean(dim=0) for rows in slices])  # [W, D]

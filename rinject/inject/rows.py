@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from rinject.lang import Header
 from rinject.tasks.task import Example
 from rinject.tokens import Reconciliation
 
@@ -85,7 +87,7 @@ def example_rows(
     pairs = [(example.prompt, example.answer) for example in examples]
     prompts = encode_all(reconciliation, [prompt for prompt, _ in pairs])
     answers = encode_all(reconciliation, [answer for _, answer in pairs])
-    tail = [reconciliation.end] if ended and reconciliation.end is not None else []
+    tail = end_tokens(reconciliation, ended=ended)
     return rows_of(prompts, [[*ids, *tail] for ids in answers], spelled=spelled)
 
 
@@ -98,6 +100,31 @@ def rows_of(prompts: list[list[int]], answers: list[list[int]], *, spelled: bool
         ids[row, : lengths[row]] = prompt + answer
     read_lengths = np.maximum(prompt_lengths, lengths - 1) if spelled else prompt_lengths
     return Rows(ids, prompt_lengths, lengths, read_lengths)
+
+
+def end_tokens(reconciliation: Reconciliation, *, ended: bool = True) -> list[int]:
+    """What follows a text that is `ended`: the student's end-of-text token, if it has one."""
+    return [reconciliation.end] if ended and reconciliation.end is not None else []
+
+
+def written_outputs(
+    header: Header, values: Iterable[Any], reconciliation: Reconciliation, *, ended: bool
+) -> list[list[int] | None]:
+    """For each output value the student's tokens that write it; None where nothing does.
+
+    Those of a spelled answer come one by one: the end is a token of its own, where answers are
+    `ended`.
+    """
+    tail, found = end_tokens(reconciliation, ended=ended), list[list[int] | None]()
+    for value in values:
+        text = header.answer_texts.get((type(value), value))
+        if text is None:
+            found.append(None)
+            continue
+        (ids,) = encode_all(reconciliation, [text])
+        is_last = not (header.spelled and text)
+        found.append([*ids, *(tail if is_last else [])] or None)
+    return found
 
 
 def encode_all(reconciliation: Reconciliation, texts: list[str]) -> list[list[int]]:

@@ -60,10 +60,7 @@ def variable_subspace(maps: Maps, variable: VariableSlice, layer: int) -> Subspa
 def group_subspace(maps: Maps, variables: Sequence[VariableSlice], layer: int) -> Subspace:
     """The same of several variables together."""
     if maps.codes is None:
-        weight, _ = maps.at(layer)  # [W, D]
-        rows = [weight[one.start : one.stop] for one in variables if one.size]
-        centred = [some - some.mean(dim=0) for some in rows] or [weight[:0]]
-        return Subspace.orthogonal(span(torch.cat(centred)))
+        return Subspace.orthogonal(span(centred_rows(maps, variables, layer)))
     place = layer if len(maps.weight) > 1 else 0
     taken = [maps.codes.columns[maps.slices.index(one)] for one in variables]
     columns = [column for start, stop in taken for column in range(start, stop)]
@@ -74,6 +71,22 @@ def random_subspace(width: int, rank: int, generator: torch.Generator) -> Subspa
     """An orthogonal subspace drawn uniformly."""
     drawn = torch.randn(width, rank, generator=generator)
     return Subspace.orthogonal(torch.linalg.qr(drawn).Q)
+
+
+def centred_rows(maps: Maps, variables: Sequence[VariableSlice], layer: int) -> Tensor:
+    """[n, D]: the map's rows for the values of these variables, less the mean of each variable's:
+    what all values share tells none apart."""
+    weight, _ = maps.at(layer)  # [W, D]
+    rows = [weight[one.start : one.stop] for one in variables if one.size]
+    return torch.cat([some - some.mean(dim=0) for some in rows] or [weight[:0]])
+
+
+def leading(rows: Tensor, energy: float) -> Tensor:
+    """Orthonormal basis [D, r] of the leading directions of rows [n, D], as many as carry a share
+    of their squared norm."""
+    directions, strengths = directions_of(rows)
+    carried = strengths.square().cumsum(0) / strengths.square().sum()  # [min(n, D)]
+    return directions[:, : int((carried < energy).sum()) + 1]
 
 
 def span(rows: Tensor) -> Tensor:

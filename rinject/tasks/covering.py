@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from rinject.errors import RinjectError
 from rinject.graph.tables import NONE
 from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
+from rinject.tasks.registry import task_source
 from rinject.tasks.sampler import Fresh
 from rinject.tasks.source import TaskSource
-from rinject.tasks.task import Split, Task, answer_text, fill_prompt
+from rinject.tasks.task import Split, Task, fill_prompt
 from rinject.tokens import Reconciliation
 
 BATCH = 256  # edits evaluated at a time
@@ -52,8 +52,7 @@ class Covering:
     @property
     def source(self) -> TaskSource | None:
         """That of the task itself."""
-        found = getattr(self.task, "source", None)
-        return found if isinstance(found, TaskSource) else None
+        return task_source(self.task)
 
     @cached_property
     def oracle(self) -> Oracle:
@@ -153,31 +152,20 @@ class _Edits:
         longest = self.covering.oracle.longest
         read = {text: self.covering.symbols(text) for text in texts if text in self.fresh}
         fitting = {text: one for text, one in read.items() if 0 < len(one) <= longest}
-        outputs = self._outputs(list(fitting.values()))
+        outputs = self.covering.oracle.outputs_or_none(list(fitting.values()))
         made = (
             self._made(text, symbols, output)
             for (text, symbols), output in zip(fitting.items(), outputs, strict=True)
         )
         return [one for one in made if one is not None]
 
-    def _outputs(self, inputs: list[list[str]]) -> list[Any]:
-        """The program's outputs; None where an answer does not end."""
-        try:
-            return self.covering.oracle.outputs(inputs)
-        except RinjectError:
-            if len(inputs) == 1:
-                return [None]
-            half = len(inputs) // 2
-            return self._outputs(inputs[:half]) + self._outputs(inputs[half:])
-
     def _made(self, text: str, symbols: list[str], output: Any) -> _Edit | None:
         """An edit with the symbols of its answer, where the answer is one that can be written."""
-        header, oracle = self.covering.header, self.covering.oracle
-        try:
-            answer = answer_text(header, output)
-        except RinjectError:
+        oracle = self.covering.oracle
+        answer = oracle.answer(output)
+        if answer is None:
             return None
-        if header.spelled:
+        if self.covering.header.spelled:
             symbols = (symbols + oracle.reader.symbols(answer))[: oracle.longest]
         return _Edit(text, symbols, output, answer)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from rinject.errors import InputError
+from rinject.errors import InputError, RinjectError
 from rinject.graph import Graph, build_graph
 from rinject.lang import Program
 from rinject.tasks.reading import Reader
-from rinject.tasks.task import fill_prompt
+from rinject.tasks.task import answer_text, fill_prompt
 
 ROWS = 64  # inputs evaluated together, alike in length
 
@@ -55,6 +55,23 @@ class Oracle:
         Raises InputError for more symbols than the program reads.
         """
         return self._spelled(prompts) if self.program.header.spelled else self._lasts(prompts)
+
+    def outputs_or_none(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
+        """As :meth:`outputs`; None too where a prompt is too long or its answer does not end."""
+        try:
+            return self.outputs(prompts)
+        except InputError:
+            if len(prompts) == 1:
+                return [None]
+        half = len(prompts) // 2
+        return self.outputs_or_none(prompts[:half]) + self.outputs_or_none(prompts[half:])
+
+    def answer(self, output: Any) -> str | None:
+        """The text of an output; None where the header does not write it."""
+        try:
+            return answer_text(self.program.header, output)
+        except RinjectError:
+            return None
 
     def output(self, text: str) -> Any:
         """The output at the end of the prompt around one input."""

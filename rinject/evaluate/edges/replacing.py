@@ -19,7 +19,7 @@ from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
 from rinject.inject.positions import most_positions
 from rinject.inject.randomness import generator
-from rinject.inject.rows import Rows, encode_all, rows_of
+from rinject.inject.rows import Rows, encode_all, end_tokens, rows_of
 from rinject.lang.header import INPUT_SLOT
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.reading import Reader
@@ -85,8 +85,7 @@ def _answers(bundle: Bundle, oracle: Oracle, prompts: Sequence[list[int]]) -> li
 def agreement(bundle: Bundle, cases: Sequence[Case]) -> Share:
     """Of the cases with an answer that fit the student, those that it answers so."""
     known = [(prompt, answer) for prompt, answer in cases if answer is not None]
-    end = bundle.reconciliation.end if bundle.record.settings.end_answers else None
-    tail = [] if end is None else [end]
+    tail = end_tokens(bundle.reconciliation, ended=bundle.record.settings.end_answers)
     answers = encode_all(bundle.reconciliation, [answer for _, answer in known])
     rows = rows_of([prompt for prompt, _ in known], [[*answer, *tail] for answer in answers])
     rows = rows.take(rows.lengths <= (most_positions(bundle.model) or np.inf))

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from rinject.evaluate.probe.forward import predict, stream_after
 from rinject.graph.tables import NONE
 from rinject.inject.bundle import Bundle
-from rinject.inject.rows import Rows, encode_all, rows_of
+from rinject.inject.rows import Rows, rows_of, written_outputs
 from rinject.inject.targets import Targets
 
 
@@ -83,7 +83,7 @@ class Answers:
         given = outputs[np.arange(len(outputs)), ends]  # [B]
         kept = np.flatnonzero([self._tokens[value] is not None for value in given])
         prompts = [self.rows.ids[row, : ends[row] + 1].tolist() for row in kept]
-        rows = rows_of(prompts, [list(self._tokens[given[row]] or ()) for row in kept])
+        rows = rows_of(prompts, [self._tokens[given[row]] or [] for row in kept])
         asked = rows.before_answer()  # [b, T]
         due, shown = np.full(rows.ids.shape, NONE), np.full(rows.ids.shape, NONE)
         due[asked] = rows.answers()
@@ -150,19 +150,8 @@ class Answers:
         return asked.kept[row]
 
     @cached_property
-    def _tokens(self) -> list[tuple[int, ...] | None]:
+    def _tokens(self) -> list[list[int] | None]:
         """For each value of the output, and last for none, the tokens that write it, if any do."""
-        reconciliation, settings = self.bundle.reconciliation, self.bundle.record.settings
-        end = reconciliation.end if settings.end_answers else None
-        tail = () if end is None else (end,)
-        values = self.bundle.graph.variables[self.output].values
-        found: list[tuple[int, ...] | None] = []
-        for value in values:
-            text = self.header.answer_texts.get((type(value), value))
-            if text is None:
-                found.append(None)
-            elif self.header.spelled:
-                found.append(tuple(encode_all(reconciliation, [text])[0]) if text else tail or None)
-            else:
-                found.append((*encode_all(reconciliation, [text])[0], *tail))
-        return [*found, None]
+        bundle = self.bundle
+        values, ended = bundle.graph.output_node.values, bundle.record.settings.end_answers
+        return [*written_outputs(self.header, values, bundle.reconciliation, ended=ended), None]

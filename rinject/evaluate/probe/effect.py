@@ -14,6 +14,7 @@ from rinject.errors import InputError
 from rinject.evaluate.probe.answers import Answers, Asked, Streams
 from rinject.evaluate.probe.shares import NO_CASES, Share
 from rinject.evaluate.probe.subspaces import probed_subspace, random_subspaces
+from rinject.evaluate.progress import Progress, unseen
 from rinject.graph import Graph
 from rinject.inject.bundle import Bundle
 from rinject.inject.subspaces import Subspace
@@ -73,20 +74,31 @@ class Probed:
 
 
 def probed_variables(
-    bundle: Bundle, names: Sequence[str], streams: Streams, *, draws: int, seed: int
+    bundle: Bundle,
+    names: Sequence[str],
+    streams: Streams,
+    *,
+    draws: int,
+    seed: int,
+    report: Progress = unseen,
 ) -> Iterator[Probed]:
     """These variables, or all that have two values or more, in the order of their layers.
 
-    `streams` are those that random subspaces are fitted to.
-
+    `streams` are those that random subspaces are fitted to; `report` sees how many variables were
+    done before each.
     """
     maps, read = bundle.projection.maps(), torch.from_numpy(streams.rows.are_read())
-    for index, one in sorted(enumerate(maps.slices), key=lambda pair: pair[1].layer):
-        if one.name in names or (not names and not one.is_constant):
-            layer = bundle.record.layers[one.layer]
-            own, label = probed_subspace(maps, one, one.layer), f"random subspaces, {one.name}"
-            others = random_subspaces(own, streams.after(layer)[read], draws, seed, label)
-            yield Probed(one.name, index, one.layer, layer, own, others)
+    chosen = [
+        (index, one)
+        for index, one in sorted(enumerate(maps.slices), key=lambda pair: pair[1].layer)
+        if one.name in names or (not names and not one.is_constant)
+    ]
+    for done, (index, one) in enumerate(chosen):
+        layer = bundle.record.layers[one.layer]
+        own, label = probed_subspace(maps, one, one.layer), f"random subspaces, {one.name}"
+        others = random_subspaces(own, streams.after(layer)[read], draws, seed, label)
+        report(done, len(chosen))
+        yield Probed(one.name, index, one.layer, layer, own, others)
 
 
 def check_variables(graph: Graph, names: Sequence[str]) -> None:

@@ -127,13 +127,14 @@ def interchange(
     """
     check_variables(bundle.graph, variables)
     paired = _paired(Answers(bundle, rows), positions, seed)
-    chosen = probed_variables(bundle, variables, paired.answers.streams, draws=draws, seed=seed)
-    total = len(variables) or sum(variable.size > 1 for variable in bundle.graph.variables)
-    found: list[VariableInterchange] = []
-    for one in chosen:
-        report(len(found), total)
-        layers = (one.layer, one.student_layer)
-        found.append(VariableInterchange(one.name, *layers, one.subspace.rank, paired.effect(one)))
+    streams = paired.answers.streams
+    chosen = probed_variables(bundle, variables, streams, draws=draws, seed=seed, report=report)
+    found = [
+        VariableInterchange(
+            one.name, one.layer, one.student_layer, one.subspace.rank, paired.effect(one)
+        )
+        for one in chosen
+    ]
     return InterchangeReport(
         output=bundle.graph.output,
         positions=positions,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rinject.evaluate.probe.interchange import InterchangeReport
+from rinject.evaluate.probe.interchange import InterchangeReport, VariableInterchange
 from rinject.evaluate.probe.noise import KINDS, NoiseReport
 from rinject.evaluate.probe.shares import Share
-from rinject.evaluate.probe.steering import SteeringReport
+from rinject.evaluate.probe.steering import SteeringReport, VariableSteering
 
 DPI = 200
 WIDTH = 7.0  # inches
@@ -124,24 +124,22 @@ def draw_interchange(report: InterchangeReport) -> Figure:
 
     Variables whose swap never changes the program's answer are named below the picture.
     """
-    bars = [
-        _Bar(f"{one.name} ({one.layer})", one.effect.followed_changed, one.effect.random_changed)
-        for one in report.variables
-    ]
     label = "interchange intervention accuracy, %"
-    return _bars(bars, label, "Swapping")
+    return _bars(report.variables, label, "Swapping")
 
 
 def draw_steering(report: SteeringReport) -> Figure:
     """How often the answer follows a variable that is set, with 95 % intervals."""
+    return _bars(report.variables, "answers that follow, %", "Setting")
+
+
+def _bars(
+    variables: Sequence[VariableInterchange] | Sequence[VariableSteering], label: str, act: str
+) -> Figure:
     bars = [
         _Bar(f"{one.name} ({one.layer})", one.effect.followed_changed, one.effect.random_changed)
-        for one in report.variables
+        for one in variables
     ]
-    return _bars(bars, "answers that follow, %", "Setting")
-
-
-def _bars(bars: Sequence[_Bar], label: str, act: str) -> Figure:
     shown = [bar for bar in bars if bar.own.n]
     silent = [bar.label.split(" (")[0] for bar in bars if not bar.own.n]
     lines = _wrapped(f"{act} never changes the program's answer here: ", silent)

@@ -137,12 +137,9 @@ def steering(
         raise InputError("steering takes two examples or more")
     means = Means(bundle, rows.take(slice(half)))
     answers = Answers(bundle, rows.take(slice(half, None)))
-    chosen = probed_variables(bundle, variables, means.streams, draws=draws, seed=seed)
-    total = len(variables) or sum(variable.size > 1 for variable in bundle.graph.variables)
-    found: list[VariableSteering] = []
-    for one in chosen:
-        report(len(found), total)
-        found.append(_steered(answers, means, one))
+    streams = means.streams
+    chosen = probed_variables(bundle, variables, streams, draws=draws, seed=seed, report=report)
+    found = [_steered(answers, means, one) for one in chosen]
     return SteeringReport(
         output=bundle.graph.output,
         is_spelled=bundle.program.header.spelled,

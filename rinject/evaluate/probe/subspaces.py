@@ -10,7 +10,8 @@ from rinject.inject.projection import Maps, VariableSlice
 from rinject.inject.randomness import torch_generator
 from rinject.inject.subspaces import (
     Subspace,
-    directions_of,
+    centred_rows,
+    leading,
     random_subspace,
     span,
     variable_subspace,
@@ -36,11 +37,7 @@ def probed_subspace(maps: Maps, variable: VariableSlice, layer: int) -> Subspace
     whole = variable_subspace(maps, variable, layer)
     if whole.rank <= MOST * len(whole.read):
         return whole
-    weight, _ = maps.at(layer)  # [W, D]
-    rows = weight[variable.start : variable.stop]  # [size, D]
-    directions, strengths = directions_of(rows - rows.mean(dim=0))
-    carried = strengths.square().cumsum(0) / strengths.square().sum()  # [min(size, D)]
-    return Subspace.orthogonal(directions[:, : int((carried < ENERGY).sum()) + 1])
+    return Subspace.orthogonal(leading(centred_rows(maps, [variable], layer), ENERGY))
 
 
 def random_subspaces(

@@ -275,7 +275,7 @@ def _changes(groups: Sequence[Group]) -> Table:
 
 def _change(report: RetentionReport) -> tuple[str, str, str]:
     """Before, after and difference; shares in percent."""
-    scale, places = (1, 2) if "perplexity" in report.measure else (100, 1)
+    scale, places = (100, 1) if report.is_share else (1, 2)
     values = (report.base, report.value, report.difference, *(report.ci or ()))
     before, after, change, *ends = (
         number(None if value is None else scale * value, places) for value in values
