@@ -107,7 +107,12 @@ def inject(
         )
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
-    result = run_injection(program, student, found, chosen, directory, resume, test_examples, json)
+    texts = read_training_text(chosen, quiet=json)
+    if IS_MAIN and (line := wanted.differing_text(texts.train)):
+        note(line)
+    result = run_injection(
+        program, student, found, texts, chosen, directory, resume, test_examples, json
+    )
     if not IS_MAIN:
         return
     remember_bundle(directory)
@@ -127,6 +132,7 @@ def run_injection(
     program: Program,
     student: Student,
     task: Task,
+    texts: Texts,
     settings: InjectSettings,
     directory: Path,
     resume: bool,
@@ -148,7 +154,6 @@ def run_injection(
         compiled = compile_program(program, causal=program.header.causal)
     if settings.has_codes and IS_MAIN:
         note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
-    texts = _texts(settings, quiet=quiet)
     with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(
             compiled,
@@ -165,7 +170,8 @@ def run_injection(
         )
 
 
-def _texts(settings: InjectSettings, *, quiet: bool) -> Texts:
+def read_training_text(settings: InjectSettings, *, quiet: bool) -> Texts:
+    """The pages to train on and to measure perplexity on."""
     from rinject.tasks.text import DOCUMENTATION, read_texts
 
     with waiting("reading the text", quiet=quiet):

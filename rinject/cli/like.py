@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,3 +73,12 @@ class Wanted:
         """Where inputs come from. Python that a bundle keeps is run where it is trusted only."""
         kept = None if self.like is None else self.like.task
         return find_recorded_task(program, kept, named, trusted)
+
+    def differing_text(self, pages: Sequence[str]) -> str | None:
+        """A line for the user where these pages are not those that the bundle was trained on."""
+        from rinject.tasks.text import pages_sha256
+
+        before = None if self.like is None else self.like.text_sha256
+        if before in (None, pages_sha256(pages)):
+            return None
+        return "the text is not the one that the bundle was trained on"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -94,6 +94,8 @@ class BundleRecord:
     seed: int = 0
     task: TaskSource | None = None
     """The file that the examples came from, where the program does not say them."""
+    text_sha256: str | None = None
+    """Of the pages of ordinary text that it was trained on; None where that was not kept yet."""
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -155,9 +157,12 @@ def versions() -> dict[str, str]:
 
 
 def _make(kind: type[R], record: Any) -> R:
-    """A record of that kind, after checking that its fields are there and no others."""
-    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-    wrong = names.symmetric_difference(_mapping(record))
+    """A record of that kind, after checking that all fields without a default are there, and no
+    others: those with one came later."""
+    known = fields(kind)  # type: ignore[arg-type]
+    names = {one.name for one in known}
+    needed = {one.name for one in known if one.default is one.default_factory is MISSING}
+    wrong = (needed - set(_mapping(record))) | (set(record) - names)
     if wrong:
         raise InputError(
             f"the bundle's record is damaged: {min(wrong)!r} is "

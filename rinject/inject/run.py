@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,7 @@ from rinject.placing import check_target, sync_all
 from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
 from rinject.tasks import Exhausted, Split, Task, task_source, up_to
 from rinject.tasks.covering import Covering
+from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
@@ -163,7 +163,7 @@ def inject(
             measured = _fidelity(trainer, layers)
             train(trainer, state, tell, save, measure_fidelity=measured, clock=clock)
         # The end is saved: where measuring or writing fails, --resume begins with them.
-        bundle = _bundle(injection, state, layers, task, base=run["student"])
+        bundle = _bundle(injection, state, layers, task, run)
         metrics = dict(state.within(lambda: measure(bundle)))
         weights = state.weights()
         if processes.is_main:
@@ -336,22 +336,23 @@ def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) 
 
 def _run_record(injection: Injection, task: Task, texts: Sequence[str]) -> dict[str, Any]:
     source = task_source(task)
-    pages = sha256()
-    for text in texts:
-        pages.update(sha256(text.encode()).digest())
     return {
         "settings": injection.settings.run_record(),
         "program": injection.program.sha256,
         "task": None if source is None else source.sha256,
-        "text": pages.hexdigest(),
+        "text": pages_sha256(texts),
         "student": weight_hash(injection.student.model),
     }
 
 
 def _bundle(
-    injection: Injection, state: State, layers: tuple[int, ...], task: Task, *, base: str
+    injection: Injection,
+    state: State,
+    layers: tuple[int, ...],
+    task: Task,
+    run: Mapping[str, Any],
 ) -> Bundle:
-    """`base` is the hash of the weights before."""
+    """`run` is what `_run_record` says."""
     graph, program, student = injection.compiled.graph, injection.program, injection.student
     record = BundleRecord(
         program=ProgramRecord.of(program),
@@ -362,7 +363,7 @@ def _bundle(
         settings=injection.settings,
         base=BaseRecord(
             name=student.name,
-            weight_hash=base,
+            weight_hash=run["student"],
             revision=student.revision,
             dtype=student.dtype,
             runs_own_code=student.runs_own_code,
@@ -371,6 +372,7 @@ def _bundle(
         versions=versions(),
         seed=injection.settings.seed,
         task=task_source(task),
+        text_sha256=run["text"],
     )
     projection = state.within(state.projection.plain)
     return Bundle(state.model, injection.reconciliation, graph, projection, record)

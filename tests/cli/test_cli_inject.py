@@ -141,12 +141,22 @@ def test_a_bundle_is_made_again_from_what_it_says(here: Path, student: Path) -> 
     (here / "dyck.rasp").unlink()
     again = run("inject", "--like", "made", "-o", "again", "--json", where=here)
     assert again.code == 0, again.err
+    assert "the text is not the one" not in again.err
     weights = [(here / name / "model.safetensors").read_bytes() for name in ("made", "again")]
     assert weights[0] == weights[1]
     other = run("inject", "--like", "made", "--seed", "7", "-o", "other", "--json", where=here)
     assert other.code == 0, other.err
     assert load_bundle(here / "other").record.settings.seed == 7
     assert load_bundle(here / "other").record.base == load_bundle(here / "made").record.base
+
+
+def test_another_text_than_the_bundle_had_is_said(here: Path, student: Path) -> None:
+    made = run("inject", "dyck.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    assert made.code == 0, made.err
+    write_pages(here / "others.jsonl")
+    again = run("inject", "--like", "made", "--text", "others.jsonl", "-o", "again", where=here)
+    assert again.code == 0, again.err
+    assert "the text is not the one that the bundle was trained on" in again.err
 
 
 def test_nothing_to_be_like(here: Path, student: Path) -> None:

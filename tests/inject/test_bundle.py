@@ -158,6 +158,11 @@ def test_a_record_that_cannot_be_used(saved, change, message):
     assert "\n" not in caught.value.message
 
 
+def test_a_record_from_before_the_text_was_kept(saved):
+    rewrite(saved.path, lambda record: record.pop("text_sha256"))
+    assert load_bundle(saved.path).record.text_sha256 is None
+
+
 def test_the_record_is_all_json(saved):
     record = json.loads(header(saved.path)["record"])
     assert record["schema_version"] == 3

@@ -52,6 +52,14 @@ class Texts:
         return sum(map(len, self.train))
 
 
+def pages_sha256(pages: Iterable[str]) -> str:
+    """What tells one list of pages from any other."""
+    together = hashlib.sha256()
+    for page in pages:
+        together.update(hashlib.sha256(page.encode()).digest())
+    return together.hexdigest()
+
+
 def parted(pages: Iterable[Page], source: str, characters: int) -> Texts:
     """So many characters of pages, parted into those to train on and those held out.
 
