@@ -15,7 +15,7 @@ from rinject.errors import InputError
 from rinject.inject.interchange import Swap
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
-from rinject.inject.rarity import rarity
+from rinject.inject.rarity import Errors, Measured, Rarity
 from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
@@ -98,8 +98,10 @@ class Batches:
         targets: Targets,
         settings: InjectSettings,
         interventions: Interventions | None = None,
+        measured: Measured | None = None,
     ) -> None:
-        """Takes all examples as rows [E, T] and all text as one row of ids.
+        """Takes all examples as rows [E, T] and all text as one row of ids. What is `measured` on
+        the way says which values are sought, where the settings say so.
 
         Raises InputError when there is too little text or no example.
         """
@@ -112,7 +114,9 @@ class Batches:
             )
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings, self.interventions = targets, settings, interventions
-        self._worth = self._rarity() if settings.rare else None  # [E]
+        self._measured = Measured() if measured is None else measured
+        self._rarity = self._found_rarity() if settings.rare else None
+        self._worth: tuple[Errors | None, np.ndarray] | None = None  # for which errors; [E]
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
@@ -186,6 +190,11 @@ class Batches:
         starts = chance.integers(len(self.text_ids) - length + 1, size=rows)
         return self.text_ids[starts[:, None] + np.arange(length)]
 
+    @staticmethod
+    def block_of(step: int) -> int:
+        """Which block of steps that are drawn together a step belongs to."""
+        return step // STEPS_AHEAD
+
     def sampled_values(self, most: int) -> np.ndarray:
         """int64 [N, V]: the values at all tokens read of the first so many examples."""
         size = STEPS_AHEAD * self.settings.task_rows
@@ -193,9 +202,16 @@ class Batches:
         parts = [self.examples.take(slice(start, min(start + size, most))) for start in starts]
         return np.concatenate([self.targets.values(part) for part in parts])
 
-    def _rarity(self) -> np.ndarray:
+    def _found_rarity(self) -> Rarity:
         values = self.sampled_values(len(self.examples))  # [N, V]
-        return rarity(values, self.examples.read_lengths)
+        return Rarity(values, self.examples.read_lengths)
+
+    def _worths(self, rarity: Rarity, block: int) -> np.ndarray:
+        """float64 [E]: what the examples are worth in a block of steps."""
+        errors = self._measured.before(block) if self.settings.seek == "wrong" else None
+        if self._worth is None or self._worth[0] is not errors:
+            self._worth = errors, rarity.worth(errors)
+        return self._worth[1]
 
     def _chosen(self, step: int) -> np.ndarray:
         """int64 [task rows]: the examples of one step."""
@@ -207,7 +223,7 @@ class Batches:
 
     def _block(self, step: int) -> tuple[np.ndarray, list[np.ndarray]]:
         """Examples [steps, task rows] and values of the block of steps that a step belongs to."""
-        number = step // STEPS_AHEAD
+        number = self.block_of(step)
         if self._ahead[0] != number:
             chosen = self._drawn(number)
             rows = self.examples.take(chosen.reshape(-1))
@@ -220,11 +236,11 @@ class Batches:
         count = STEPS_AHEAD * self.settings.task_rows
         chosen = self._in_turn(block * count, count)
         chance = generator(self.settings.seed, "examples of a block", block)
-        if self._worth is not None:
+        if self._rarity is not None:
             for_rare = chance.random(count) < self.settings.rare
-            chosen = np.where(
-                for_rare, chance.choice(len(self.examples), size=count, p=self._worth), chosen
-            )
+            worth = self._worths(self._rarity, block)
+            drawn = chance.choice(len(self.examples), size=count, p=worth)
+            chosen = np.where(for_rare, drawn, chosen)
         if self.settings.similar_lengths:
             chosen = chosen[np.argsort(self.examples.lengths[chosen], kind="stable")]
             return chance.permutation(chosen.reshape(STEPS_AHEAD, -1))

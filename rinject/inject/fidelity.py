@@ -20,6 +20,22 @@ LEAST_OCCURRENCES = 20
 
 
 @dataclass(frozen=True)
+class ValueCounts:
+    """What was read of one variable, by its true value."""
+
+    occurring: np.ndarray
+    """int64 [size]: positions with each value."""
+    right: np.ndarray
+    """int64 [size]: those of them that were read right."""
+
+    def shares(self) -> np.ndarray:
+        """float [values that occur often]: for each, the share of its positions read right."""
+        often = self.occurring >= LEAST_OCCURRENCES
+        found: np.ndarray = self.right[often] / self.occurring[often]
+        return found
+
+
+@dataclass(frozen=True)
 class FidelityReport:
     """What was decoded right at one aligned layer."""
 
@@ -30,6 +46,8 @@ class FidelityReport:
     """The variables of which at least two values occur so often."""
     positions: int
     """Positions read."""
+    counts: tuple[ValueCounts, ...]
+    """Of each variable of the program."""
 
     @property
     def mean(self) -> float | None:
@@ -94,23 +112,22 @@ def _report(
     variables: Sequence[VariableSlice], read: np.ndarray, true: np.ndarray
 ) -> FidelityReport:
     """What was read of what is true, [N, V] each."""
-    shares = {
-        one.name: _shares(one, read[:, place], true[:, place])
-        for place, one in enumerate(variables)
-    }
+    counts = tuple(
+        _counts(one, read[:, place], true[:, place]) for place, one in enumerate(variables)
+    )
+    shares = {one.name: own.shares() for one, own in zip(variables, counts, strict=True)}
     return FidelityReport(
         variables={name: float(found.mean()) for name, found in shares.items() if len(found)},
         changing=tuple(name for name, found in shares.items() if len(found) > 1),
         positions=len(true),
+        counts=counts,
     )
 
 
-def _shares(variable: VariableSlice, read: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """float [values that occur often]: for each, the share of its positions read right."""
+def _counts(variable: VariableSlice, read: np.ndarray, true: np.ndarray) -> ValueCounts:
     valid = true != NONE
     read, true = read[valid], true[valid]
-    occurring = np.bincount(true, minlength=variable.size)  # [size]
-    right = np.bincount(true[read == true], minlength=variable.size)  # [size]
-    often = occurring >= LEAST_OCCURRENCES
-    shares: np.ndarray = right[often] / occurring[often]
-    return shares
+    return ValueCounts(
+        occurring=np.bincount(true, minlength=variable.size),
+        right=np.bincount(true[read == true], minlength=variable.size),
+    )

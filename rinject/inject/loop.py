@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
 
 from rinject.errors import RinjectError
+from rinject.inject.batches import Batches
 from rinject.inject.failures import check_losses, check_state, explained_divergence
+from rinject.inject.fidelity import ValueCounts
 from rinject.inject.interrupts import held_interrupts
+from rinject.inject.rarity import errors_by_value
 from rinject.inject.state import State, rate_factor
 from rinject.inject.step import Trainer, train_step
 
@@ -31,6 +34,10 @@ class MeasuredFidelity(Protocol):
     @property
     def mean(self) -> float | None:
         """Of those that change; None without any."""
+
+    @property
+    def counts(self) -> Sequence[ValueCounts]:
+        """What was read of each variable."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,8 @@ def _progress(
     measured = _measures(trainer, state)
     accuracy = trainer.accuracy(state) if measured else None
     fidelity = measure_fidelity(state) if measured else None
+    if fidelity is not None:
+        state.measured.add(Batches.block_of(state.step), errors_by_value(fidelity.counts))
     seconds = meter.seconds
     return Progress(
         step=state.step,

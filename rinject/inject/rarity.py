@@ -2,35 +2,108 @@
 
 The values of a program are far from equally frequent: among a thousand strings of brackets few hold
 eleven of one kind. An example counts for what it holds of each value, a value for the inverse of
-how often it occurs; so examples with rare values, mostly long ones, come more often.
+how often it occurs; so examples with rare values, mostly long ones, come more often. Once the
+student reads most values right, those that it reads wrong can count for more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from rinject.graph.tables import NONE
+from rinject.inject.fidelity import ValueCounts
 
 FEWEST_PER_THOUSAND = 3
 """Values that occur less often, per thousand examples, count as if they occurred so often."""
+LEAST_WORTH = 0.02
+"""What a value counts that was never read wrong, where one never read right counts 1."""
+PRIOR_POSITIONS = 5
+"""Positions with the mean error of its variable that are added to those of each value: a few
+positions tell little."""
 
 
-def rarity(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """float64 [E], of sum one: the share of all values that each example is worth.
+Errors = tuple[np.ndarray, ...]
+"""For each variable, float64 [size]: the share of positions read wrong, by the true value."""
 
-    `values` [N, V] are the value indices at all positions of the examples, one after the other,
-    -1 where a variable has none; `lengths` [E] are their positions. Every value of a variable that
-    changes is worth the same, spread evenly over its occurrences.
+
+@dataclass
+class Measured:
+    """Errors as they were measured on the way, which steps are drawn together as blocks.
+
+    A block may be drawn while its first step is not due yet, so it knows what was measured in
+    earlier blocks, and a run that is resumed within it draws the same.
     """
-    owners = np.repeat(np.arange(len(lengths)), lengths)  # [N]
-    fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
-    worth = np.zeros(len(lengths))
-    for column in values.T:  # [N]
-        present = column != NONE
-        counts = np.bincount(column[present])
-        distinct = int((counts > 0).sum())
-        if distinct > 1:
-            each = 1 / np.maximum(counts, fewest)[column[present]] / distinct
-            worth += np.bincount(owners[present], weights=each, minlength=len(lengths))
-    total = worth.sum()
-    return worth / total if total else np.full(len(lengths), 1 / len(lengths))
+
+    entries: tuple[tuple[int, Errors], ...] = ()
+    """The block in which each was measured; the last of that block and of an earlier one."""
+
+    def add(self, block: int, errors: Errors) -> None:
+        """What was measured during a block; blocks come in order."""
+        earlier = [entry for entry in self.entries if entry[0] < block]
+        self.entries = (*earlier[-1:], (block, errors))
+
+    def before(self, block: int) -> Errors | None:
+        """The last measured before a block."""
+        return next((errors for at, errors in reversed(self.entries) if at < block), None)
+
+    def to_record(self) -> list[Any]:
+        """All of it, ready for JSON, which keeps every digit."""
+        return [[block, [one.tolist() for one in errors]] for block, errors in self.entries]
+
+    def restore(self, record: Sequence[Any]) -> None:
+        """Becomes what :meth:`to_record` wrote."""
+        self.entries = tuple(
+            (int(block), tuple(np.asarray(one, dtype=np.float64) for one in errors))
+            for block, errors in record
+        )
+
+
+class Rarity:
+    """The values that each example holds, and what examples are worth for them."""
+
+    def __init__(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """`values` [N, V] are the value indices at all positions of the examples, one after the
+        other, -1 where a variable has none; `lengths` [E] are their positions."""
+        kind = np.min_scalar_type(-int(values.max(initial=0)) - 1)  # there are millions of them
+        self._values = values.astype(kind)
+        self._lengths = lengths
+        self._fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
+
+    def worth(self, errors: Errors | None = None) -> np.ndarray:
+        """float64 [E], of sum one: the share of all values that each example is worth.
+
+        The values of a variable that changes are worth the same, or in proportion to their `errors`
+        (see `Errors`), each spread evenly over its occurrences.
+        """
+        count = len(self._lengths)
+        owners = np.repeat(np.arange(count), self._lengths)  # [N]
+        worth = np.zeros(count)
+        for place, column in enumerate(self._values.T):  # [N]
+            present = column != NONE
+            occurrences = np.bincount(column[present])
+            distinct = int((occurrences > 0).sum())
+            if distinct > 1:
+                each = 1 / np.maximum(occurrences, self._fewest) / distinct  # [values]
+                if errors is not None:
+                    each *= LEAST_WORTH + errors[place][: len(each)]
+                here = each[column[present]]
+                worth += np.bincount(owners[present], weights=here, minlength=count)
+        total = worth.sum()
+        return worth / total if total else np.full(count, 1 / count)
+
+
+def errors_by_value(counts: Sequence[ValueCounts]) -> Errors:
+    """A value that hardly occurred is taken to be read about as well as others of its variable."""
+    return tuple(map(_errors, counts))
+
+
+def _errors(counts: ValueCounts) -> np.ndarray:
+    wrong = counts.occurring - counts.right
+    occurs = counts.occurring > 0
+    mean = float((wrong[occurs] / counts.occurring[occurs]).mean()) if occurs.any() else 0.0
+    found: np.ndarray = (wrong + PRIOR_POSITIONS * mean) / (counts.occurring + PRIOR_POSITIONS)
+    return found

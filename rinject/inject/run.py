@@ -34,6 +34,7 @@ from rinject.inject.positions import check_positions, most_positions
 from rinject.inject.processes import Processes, check_shares
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
+from rinject.inject.rarity import Measured
 from rinject.inject.record import (
     BaseRecord,
     BundleRecord,
@@ -146,9 +147,10 @@ def inject(
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
-        trainer = _trainer(injection, processes, rows, task, texts)
+        measured = Measured()
+        trainer = _trainer(injection, processes, rows, task, texts, measured)
         run = _run_record(injection, task, texts)
-        state = _state(injection, trainer, layers)
+        state = _state(injection, trainer, layers, measured)
         if resume:
             folder.resume(state, run, warn)
         last: list[Progress] = []
@@ -160,8 +162,8 @@ def inject(
             prepared_blocks(state.model, settings),
             _reports(folder, state.step, (last.append, report)) as tell,
         ):
-            measured = _fidelity(trainer, layers)
-            train(trainer, state, tell, save, measure_fidelity=measured, clock=clock)
+            measure_fidelity = _fidelity(trainer, layers)
+            train(trainer, state, tell, save, measure_fidelity=measure_fidelity, clock=clock)
         # The end is saved: where measuring or writing fails, --resume begins with them.
         bundle = _bundle(injection, state, layers, task, run)
         metrics = dict(state.within(lambda: measure(bundle)))
@@ -241,7 +243,12 @@ def _examples(injection: Injection, task: Task) -> Rows:
 
 
 def _trainer(
-    injection: Injection, processes: Processes, rows: Rows, task: Task, texts: Sequence[str]
+    injection: Injection,
+    processes: Processes,
+    rows: Rows,
+    task: Task,
+    texts: Sequence[str],
+    measured: Measured,
 ) -> Trainer:
     settings, reconciliation = injection.settings, injection.reconciliation
     targets = Targets(injection.compiled.graph, reconciliation)
@@ -257,7 +264,7 @@ def _trainer(
         interventions = Interventions(injection.program.header, targets, settings)
     text = text_ids(texts, reconciliation)
     return Trainer(
-        batches=Batches(rows, text, targets, settings, interventions),
+        batches=Batches(rows, text, targets, settings, interventions, measured),
         held_out=held_out,
         settings=settings,
         processes=processes,
@@ -286,7 +293,9 @@ def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
 # --- what changes ---------------------------------------------------------------------------------
 
 
-def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
+def _state(
+    injection: Injection, trainer: Trainer, layers: tuple[int, ...], measured: Measured
+) -> State:
     processes, batches = trainer.processes, trainer.batches
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     teacher = processes.placed(injection.student.model, blocks(injection.student.model))
@@ -303,7 +312,7 @@ def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> S
         settings=injection.settings,
         roll=processes.roll,
     )
-    return State.start(objective, processes)
+    return State.start(objective, processes, measured)
 
 
 def _projection(

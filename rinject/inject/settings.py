@@ -18,6 +18,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
     "codes": ("auto", "free", "orthogonal"),
+    "seek": ("rare", "wrong"),
     "roll": ("final-result", "subspace", "strict", "none"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
@@ -38,7 +39,8 @@ _NOT_NEGATIVE = (
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = ("warmup", "decay", "rare", "interchange_start")
-_NOT_OF_THE_RUN = ("threads", "log_every", "eval_every", "eval_examples", "checkpoint_minutes")
+_MEASURING = ("eval_every", "eval_examples")
+_NOT_OF_THE_RUN = ("threads", "log_every", "checkpoint_minutes", *_MEASURING)
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ class InjectSettings:
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
+    seek: str = "rare"
+    """What those examples are drawn for: values that are `rare`; or, once fidelity was measured,
+    values that were read `wrong` then, in proportion to how often."""
     similar_lengths: bool = False
     """Put examples of similar length into one step, which saves fillers."""
     steps: int = 80_000
@@ -226,7 +231,9 @@ class InjectSettings:
 
     def run_record(self) -> dict[str, Any]:
         """The settings that a resumed run must share: those that change the result."""
-        return {k: v for k, v in self.to_record().items() if k not in _NOT_OF_THE_RUN}
+        is_measured = self.seek == "wrong"  # then what is drawn depends on when, and how well
+        free = set(_NOT_OF_THE_RUN) - (set(_MEASURING) if is_measured else set())
+        return {k: v for k, v in self.to_record().items() if k not in free}
 
     @property
     def tokens_of_text(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from rinject.errors import InputError
 from rinject.inject.codes import TrainedMaps
 from rinject.inject.objective import Objective
 from rinject.inject.processes import Processes, fill, gathered, share_of, within
+from rinject.inject.rarity import Measured
 from rinject.inject.settings import InjectSettings, flag
 from rinject.placing import sync
 from rinject.student import blocks
@@ -46,12 +47,19 @@ class State:
     """Of all parameters, or of those that `matrices` leaves."""
     matrices: Muon | None = None
     """Of the matrices of the student's blocks, where the settings say so."""
+    measured: Measured = field(default_factory=Measured)
+    """What was read wrong on the way, which decides what is drawn next."""
     step: int = 0
     """Steps done."""
 
     @classmethod
-    def start(cls, objective: Objective, processes: Processes) -> State:
-        """The state before the first step; the objective is moved to where it is trained."""
+    def start(
+        cls, objective: Objective, processes: Processes, measured: Measured | None = None
+    ) -> State:
+        """The state before the first step; the objective is moved to where it is trained.
+
+        `measured` is shared with the batches.
+        """
         settings = objective.settings
         processes.placed(objective, blocks(objective.student))
         muon = settings.optimizer == "muon"
@@ -64,7 +72,8 @@ class State:
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
         found = Muon(matrices, decay=0.0) if muon else None
-        return cls(objective, processes.wrapped(objective), processes, optimizer, found)
+        wrapped = processes.wrapped(objective)
+        return cls(objective, wrapped, processes, optimizer, found, measured or Measured())
 
     @property
     def model(self) -> PreTrainedModel:
@@ -135,7 +144,7 @@ class State:
         return self._whole({name: tensor for name, tensor in state.items() if name in names})
 
     def _write(self, tensors: dict[str, Tensor], path: Path, run: Mapping[str, Any]) -> None:
-        header = {"step": self.step, "run": run}
+        header = {"step": self.step, "run": run, "measured": self.measured.to_record()}
         partial = path.with_name(path.name + ".partial")
         try:
             save_file(tensors, partial, metadata={"checkpoint": json.dumps(header)})
@@ -163,6 +172,7 @@ class State:
             raise InputError(f"the checkpoint {path} holds another student or program")
         for name, tensor in own.items():
             fill(tensor, saved[name])
+        self.measured.restore(header["measured"])
         self.step = int(header["step"])
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from rinject.inject.rarity import FEWEST_PER_THOUSAND, rarity
+from rinject.inject.fidelity import ValueCounts
+from rinject.inject.rarity import (
+    FEWEST_PER_THOUSAND,
+    LEAST_WORTH,
+    Measured,
+    Rarity,
+    errors_by_value,
+)
+
+
+def rarity(values, lengths):
+    return Rarity(values, lengths).worth()
 
 
 def test_rare_values_are_worth_more():
@@ -32,3 +43,38 @@ def test_a_single_occurrence_is_not_worth_everything():
     worth = rarity(values, np.ones(count, dtype=int))
     fewest = FEWEST_PER_THOUSAND * count / 1000
     assert worth[0] / worth[1] == pytest.approx((1 / fewest) / (1 / (count - 1)))
+
+
+def test_what_was_read_wrong_is_worth_more():
+    values = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    lengths = np.array([1, 1, 1, 1])
+    errors = np.array([0.0, 0.0]), np.array([0.0, 0.9])  # of the second variable's second value
+    worth = Rarity(values, lengths).worth(errors)
+    assert worth[1] == worth[3] > worth[0] == worth[2]
+    assert worth[1] / worth[0] == pytest.approx((2 * LEAST_WORTH + 0.9) / (2 * LEAST_WORTH))
+
+
+def test_errors_of_values_that_hardly_occur_are_those_of_the_variable():
+    (errors,) = errors_by_value([ValueCounts(np.array([1000, 1000, 0]), np.array([1000, 500, 0]))])
+    assert errors == pytest.approx([0.0, 0.5, 0.25], abs=0.01)
+
+
+def test_nothing_was_measured():
+    (errors,) = errors_by_value([ValueCounts(np.array([0, 0]), np.array([0, 0]))])
+    assert not errors.any()
+
+
+def test_a_block_knows_what_was_measured_before_it():
+    found = [(np.array([float(n)]),) for n in range(4)]
+    measured = Measured()
+    assert measured.before(0) is None
+    for block, errors in zip((0, 0, 1, 3), found, strict=True):
+        measured.add(block, errors)
+    assert measured.before(4) is found[3]
+    assert measured.before(3) is found[2]
+    assert len(measured.entries) == 2
+
+    again = Measured()
+    again.restore(measured.to_record())
+    assert again.before(4) == found[3]
+    assert again.before(3) == found[2]

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from rinject.errors import InputError
 from rinject.inject import Interrupted, inject, load_bundle, run_path
+from rinject.inject.batches import STEPS_AHEAD
 from rinject.lang import load_program
 from rinject.student import weight_hash
 
@@ -38,6 +39,20 @@ def test_resumed_bit_for_bit(tmp_path, kind, changed):
     parts = run(tmp_path / "parts", extra={"resume": True}, **changed)
     assert_same(whole, parts)
     assert not run_path(tmp_path / "parts").exists()
+
+
+def test_what_is_sought_is_resumed_too(tmp_path):
+    """Blocks of steps are drawn by what was measured before them, and one is left half done."""
+    changed = {"steps": 2 * STEPS_AHEAD + 6, "rare": 0.9, "seek": "wrong", "eval_every": 10}
+    changed |= {"log_every": 10, "examples": 200}
+    whole = run(tmp_path / "whole", **changed)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", report=stop_after(STEPS_AHEAD + 8), **changed)
+    parts = run(tmp_path / "parts", extra={"resume": True}, **changed)
+    assert_same(whole, parts)
+    rare = run(tmp_path / "rare", **(changed | {"seek": "rare"}))
+    ours, theirs = (result.bundle.model.state_dict().values() for result in (whole, rare))
+    assert not all(map(torch.equal, ours, theirs))
 
 
 def test_learned_in_other_coordinates(tmp_path):
