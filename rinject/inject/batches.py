@@ -49,6 +49,8 @@ class Batch:
     text_count: int
     tokens: int
     """Tokens of task and text, fillers not counted."""
+    shifts: Tensor | None = None
+    """int64 [B]: the position at which each task row begins; None where all begin at 0."""
     swap: Swap | None = None
     """The intervention on the task rows, if any; the answers are those that it leads to."""
     swapped_targets: Tensor | None = None
@@ -85,6 +87,7 @@ class Batch:
             targets=self.targets[aligned],
             weights=self.weights[aligned],
             text_ids=self.text_ids.chunk(processes)[rank] if self.text_count else self.text_ids,
+            shifts=None if self.shifts is None else self.shifts.view(processes, size)[rank],
         )
 
 
@@ -143,6 +146,7 @@ class Batches:
             aligned_count=len(values),
             text_count=windows.size,
             tokens=int(answered.lengths.sum()) + windows.size,
+            shifts=self._shifts(step, len(answered)),
         )
         return batch if intervened is None else self._swapped(batch, intervened, taken[read])
 
@@ -150,6 +154,14 @@ class Batches:
         if self.interventions is None or not self.interventions.is_due(step):
             return None
         return self.interventions.at(step, rows, values)
+
+    def _shifts(self, step: int, rows: int) -> Tensor | None:
+        """int64 [rows]: where each row of a step begins."""
+        most = self.settings.shift
+        if not most:
+            return None
+        chance = generator(self.settings.seed, "shifts", step)
+        return torch.from_numpy(chance.integers(most + 1, size=rows))
 
     def _are_aligned(self, rows: Rows) -> np.ndarray:
         """bool [B, T]: where streams are aligned, among the tokens read."""

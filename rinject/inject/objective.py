@@ -168,7 +168,7 @@ class Objective(nn.Module):
         texts_at = rows * wide + _widened(places, length, wide)  # [K]
         answers_at = _widened(batch.answer_places, width, wide)  # [M]
         self._swap = None if batch.swap is None else batch.swap.moved(width, wide)
-        logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]))
+        logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]), batch.shifts)
         return Seen(
             answered=logits[: len(answers_at)],
             streams=self._streams(_widened(batch.aligned_places, width, wide)),
@@ -177,7 +177,8 @@ class Objective(nn.Module):
 
     def _apart(self, batch: Batch) -> Seen:
         self._swap = batch.swap
-        answered = self._logits(batch.ids, len(batch.ids), batch.answer_places)
+        rows = len(batch.ids)
+        answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
         streams = self._streams(batch.aligned_places)
         if not batch.text_ids.numel():
             return Seen(answered, streams, None)
@@ -185,14 +186,16 @@ class Objective(nn.Module):
         written = self.student(input_ids=batch.text_ids, use_cache=False).logits
         return Seen(answered, streams, flat(written))
 
-    def _logits(self, ids: Tensor, task_rows: int, places: Tensor) -> Tensor:
+    def _logits(self, ids: Tensor, task_rows: int, places: Tensor, shifts: Tensor | None) -> Tensor:
         """Logits [M, vocabulary] at flat places [M] of rows [B, T] that begin with task rows.
 
-        Rows are filled up on the right: under causal attention that needs no mask.
+        Rows are filled up on the right: under causal attention that needs no mask. Task rows begin
+        at the positions `shifts`, text at 0.
         """
         self._task_rows = task_rows
+        moved = {} if shifts is None else {"position_ids": _positions(ids, shifts)}
         with logits_at(self.student, places):
-            logits: Tensor = self.student(input_ids=ids, use_cache=False).logits
+            logits: Tensor = self.student(input_ids=ids, use_cache=False, **moved).logits
         return logits[0]
 
     def _streams(self, places: Tensor) -> Tensor:
@@ -248,6 +251,13 @@ class Objective(nn.Module):
         """The teacher's logits [K, vocabulary] on the text rows."""
         (teacher,) = self._teacher
         return flat(teacher(input_ids=batch.text_ids, use_cache=False).logits)
+
+
+def _positions(ids: Tensor, shifts: Tensor) -> Tensor:
+    """int64 [B, T]: the positions of rows of which the first begin at `shifts`, the others at 0."""
+    rows, width = ids.shape
+    starts = nn.functional.pad(shifts, (0, rows - len(shifts)))  # [B]
+    return starts[:, None] + torch.arange(width, device=ids.device)
 
 
 def _widened(places: Tensor, width: int, wide: int) -> Tensor:

@@ -1,6 +1,8 @@
-"""How many tokens a student takes."""
+"""How many tokens a student takes, and where they may begin."""
 
 from __future__ import annotations
+
+from inspect import signature
 
 from transformers import PreTrainedModel
 
@@ -15,8 +17,18 @@ def most_positions(model: PreTrainedModel) -> int | None:
     return found
 
 
-def check_positions(model: PreTrainedModel, rows: Rows) -> None:
-    """Raises InputError where a prompt and its answer have more tokens than the student takes."""
+def check_positions(model: PreTrainedModel, rows: Rows, shift: int = 0) -> None:
+    """Raises InputError where a prompt and its answer have more tokens than the student takes.
+
+    Or where they would, were they moved by `shift` positions, or cannot be moved.
+    """
     most, longest = most_positions(model), int(rows.lengths.max(initial=0))
     if most is not None and longest > most:
         raise InputError(f"a prompt has {longest} tokens, the student has {most} positions")
+    if shift and "position_ids" not in signature(model.forward).parameters:
+        raise InputError("--shift: this student does not let its positions be chosen")
+    if most is not None and longest + shift > most:
+        raise InputError(
+            f"--shift {shift}: a prompt has {longest} tokens, the student has {most} positions",
+            hint=f"--shift {most - longest} at most",
+        )

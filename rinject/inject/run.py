@@ -255,7 +255,7 @@ def _trainer(
     held_out = _drawn(task, "validation", settings.eval_examples, injection)
     for part in (rows, held_out, _tested(injection, task)):
         targets.program_ids(part)
-        check_positions(injection.student.model, part)
+        check_positions(injection.student.model, part, settings.shift)
     most = most_positions(injection.student.model)
     if most is not None and settings.text_tokens > most:
         raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {most}")

@@ -34,8 +34,8 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "weight_decay", "anchor", "task_tokens", "threads", "eval_examples", "checkpoint_minutes",
-    "seed",
+    "weight_decay", "anchor", "task_tokens", "shift", "threads", "eval_examples",
+    "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = ("warmup", "decay", "rare", "interchange_start")
@@ -60,6 +60,10 @@ class InjectSettings:
     """Which inputs to train on: those of the task's own rule, as in the `paper`; or, with
     `coverage`, also edits of them that bring rare values, of any length that the program reads.
     Suites are then no longer out of distribution."""
+    shift: int = 0
+    """Each example begins at a position drawn from 0 to this one: a program knows no places in the
+    student's context, so they should not matter. Without effect on students whose positions are
+    relative."""
     positions: str = "read"
     """Where streams are aligned: at every token that the program `read`s, or only at those before a
     token of the `answer`."""

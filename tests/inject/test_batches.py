@@ -233,6 +233,16 @@ def test_parts_share_the_rows(batches, processes):
     assert torch.equal(read, batch.ids.flatten()[batch.aligned_places])
 
 
+def test_rows_are_shifted_differently_in_each_step(rows, text, targets):
+    def batches() -> Batches:
+        return Batches(rows, text, targets, small_injection.settings(shift=3))
+
+    shifts = torch.stack([batches().at(step).shifts for step in range(30)])  # [steps, rows]
+    assert set(shifts.flatten().tolist()) == {0, 1, 2, 3}
+    assert torch.equal(batches().at(7).shifts, shifts[7])
+    assert Batches(rows, text, targets, small_injection.settings()).at(0).shifts is None
+
+
 def test_parts_without_text(rows, text, targets):
     batch = Batches(rows, text, targets, small_injection.settings(kl_every=2)).at(1)
     assert not any(batch.part(rank, 2).text_ids.numel() for rank in range(2))

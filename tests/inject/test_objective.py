@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from inject import small_injection
@@ -38,6 +40,29 @@ def test_the_answer_loss_is_that_of_each_row_alone(objective):
         said = logits[prompt - 1 : length - 1].log_softmax(-1)
         errors += [-row[id_] for row, id_ in zip(said, ids[prompt:length], strict=True)]
     torch.testing.assert_close(found["answer"], torch.stack(errors).mean())
+
+
+@pytest.mark.parametrize("forward", ["joint", "apart"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_begin_where_they_were_shifted_to(kind, forward):
+    objective = small_injection.objective(kind, roll="none", forward=forward, shift=9)
+    batches = small_injection.batches(shift=9)
+    rows, batch = batches.task_rows(0), batches.at(0)
+    errors = []
+    for ids, prompt, length, start in zip(
+        rows.ids, rows.prompt_lengths, rows.lengths, batch.shifts, strict=True
+    ):
+        positions = torch.arange(length)[None] + start
+        row = torch.from_numpy(ids[None, :length])
+        logits = objective.student(row, position_ids=positions).logits[0]
+        said = logits[prompt - 1 : length - 1].log_softmax(-1)
+        errors += [-row[id_] for row, id_ in zip(said, ids[prompt:length], strict=True)]
+    found = losses_of(objective, batch)
+    torch.testing.assert_close(found["answer"], torch.stack(errors).mean())
+    at_zero = losses_of(objective, replace(batch, shifts=None))
+    torch.testing.assert_close(found["text"], at_zero["text"])  # the teacher reads it from 0 on
+    if kind == "gpt2":
+        assert not torch.allclose(found["answer"], at_zero["answer"])
 
 
 @pytest.mark.parametrize("maps", ["shared", "per-layer"])
@@ -143,6 +168,7 @@ def test_rows_go_together_where_that_adds_few_fillers(rows, forward, joint):
         {"alignment": "cosine"},
         {"alignment": "slice-cosine", "balance": 1.0, "positions": "answer"},
         {"alignment": "cosine", "positions": "answer", "kl_every": 2},
+        {"shift": 7},
     ],
 )
 def test_parts_add_up_to_the_whole(changed, forward):

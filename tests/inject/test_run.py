@@ -26,7 +26,7 @@ from rinject.student import weight_hash
         {},
         {"alignment": "cosine", "roll": "subspace", "layer_map": "stretched", "kl_every": 2},
         {"method": "finetune", "warmup": 0.5, "decay": 0.5},
-        {"optimizer": "muon", "balance": 0.5, "whiten": 0.01, "rare": 0.5},
+        {"optimizer": "muon", "balance": 0.5, "whiten": 0.01, "rare": 0.5, "shift": 5},
     ],
 )
 def test_resumed_bit_for_bit(tmp_path, kind, changed):
@@ -53,6 +53,12 @@ def test_what_is_sought_is_resumed_too(tmp_path):
     rare = run(tmp_path / "rare", **(changed | {"seek": "rare"}))
     ours, theirs = (result.bundle.model.state_dict().values() for result in (whole, rare))
     assert not all(map(torch.equal, ours, theirs))
+
+
+def test_rows_that_would_be_shifted_beyond_the_last_position(tmp_path):
+    with pytest.raises(InputError, match=r"--shift \d+: a prompt has \d+ tokens") as caught:
+        run(tmp_path / "b", shift=small_injection.POSITIONS)
+    assert "at most" in caught.value.hint
 
 
 def test_learned_in_other_coordinates(tmp_path):
