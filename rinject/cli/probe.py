@@ -99,6 +99,14 @@ def probe(
             show_default="all",
         ),
     ] = None,
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage",
+            help="With --edges: also what of it training never showed. Its examples are drawn"
+            " again, which takes a while.",
+        ),
+    ] = False,
     n: Annotated[int, typer.Option("--n", min=2, help="Unseen examples.")] = 200,
     norms: Annotated[
         str, typer.Option(help="Of the noise: numbers, and shares of the stream's norm.")
@@ -134,13 +142,13 @@ def probe(
     from another prompt, as its value does in the program. steering: a variable is set to a value.
     Each beside random subspaces of the same rank. With --edges nothing is changed but tokens.
     """
-    if edges or suite is not None:
+    if edges or coverage or suite is not None:
         from rinject.cli.probe_edges import EdgesAsked, check_edges, probe_edges
 
-        check_edges(edges, text=text, setting=setting, variable=variable, html=html)
+        check_edges(edges, coverage, text=text, setting=setting, variable=variable, html=html)
         _check_used(context, "--edges")
         path = bundle or last_bundle()
-        options = (positions, n, seed, task, trust_task, trust_remote_code)
+        options = (positions, coverage, n, seed, task, trust_task, trust_remote_code)
         probe_edges(EdgesAsked(path, suite or "all", *options, plot, json))
         return
     _check(text, setting, experiment, plot, html)

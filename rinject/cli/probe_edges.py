@@ -12,7 +12,7 @@ from rinject.cli.drawing import check_picture
 from rinject.errors import InputError
 
 if TYPE_CHECKING:
-    from rinject.evaluate.edges import EdgeReport, Positions, Source
+    from rinject.evaluate.edges import EdgeReport, Positions, Shown, Source
     from rinject.evaluate.suites import TaskSuite
     from rinject.inject import Bundle
     from rinject.tasks import Task
@@ -28,6 +28,8 @@ class EdgesAsked:
     suite: str
     """A suite's name, `all` that the program supports, or `none`."""
     positions: Positions
+    coverage: bool
+    """Whether to say what training never showed."""
     n: int
     seed: int
     task: str | None
@@ -37,10 +39,11 @@ class EdgesAsked:
     json: bool
 
 
-def check_edges(edges: bool, **others: object) -> None:
+def check_edges(edges: bool, coverage: bool, **others: object) -> None:
     """Raises InputError for what does not go together with --edges."""
     if not edges:
-        raise InputError("--suite goes with --edges", hint="rinject probe --edges --suite all")
+        flag = "--coverage" if coverage else "--suite"
+        raise InputError(f"{flag} goes with --edges", hint="rinject probe --edges --suite all")
     names = {"text": "a prompt", "setting": "--set", "variable": "--variable", "html": "--html"}
     for name, given in others.items():
         if given:
@@ -59,9 +62,10 @@ def probe_edges(asked: EdgesAsked) -> None:
         task = find_bundle_task(bundle, asked.task, asked.trust_task)
     with waiting("drawing examples", quiet=asked.json):
         sources = _sources(bundle, task, asked)
+    shown = _shown(bundle, task, asked) if asked.coverage else None
     with progress_bar("edges", quiet=asked.json) as update:
         report = measure_edges(
-            bundle, sources, positions=asked.positions, seed=asked.seed, report=update
+            bundle, sources, positions=asked.positions, seed=asked.seed, shown=shown, report=update
         )
     if asked.plot is not None:
         _save(report, bundle.program.name, asked.plot)
@@ -71,6 +75,15 @@ def probe_edges(asked: EdgesAsked) -> None:
     _print(report)
     if asked.plot is not None:
         note(f"written: {asked.plot}")
+
+
+def _shown(bundle: Bundle, task: Task, asked: EdgesAsked) -> Shown:
+    from rinject.evaluate.edges import shown_by, training_rows
+
+    with waiting("drawing the training examples again", quiet=asked.json):
+        rows = training_rows(bundle, task)
+    with progress_bar("what training showed", quiet=asked.json) as update:
+        return shown_by(bundle, rows, update)
 
 
 def _print(report: EdgeReport) -> None:

@@ -42,13 +42,19 @@ def edge_tables(report: EdgeReport, width: int) -> Iterator[Table]:
 
 
 def _edge_cell(edge: EdgeFaithfulness, source: SourceEdges) -> Text:
-    """The share in percent with its interval; below it of how many, and whether that is a break."""
+    """The share in percent with its interval; below it of how many, and whether that is a break;
+    then, where there are such, the share of them that is new to the student."""
     only = "°" if edge.values == 1 else ""
     verdict = ""
     if edge.breaks:
         verdict = "✗ first, " if edge is source.first else "✗ "
     style = "bold red" if edge.breaks else "" if edge.is_judged else "dim"
-    return Text(f"{percent(edge.right)}{only}\n{verdict}n {edge.right.n:,}", style)
+    new = f"\nnew {_percent(edge.new_share)}" if edge.new else ""
+    return Text(f"{percent(edge.right)}{only}\n{verdict}n {edge.right.n:,}{new}", style)
+
+
+def _percent(share: float | None) -> str:
+    return f"{100 * (share or 0.0):.0f} %"
 
 
 def verdicts(report: EdgeReport) -> list[Text]:
@@ -71,7 +77,8 @@ def broken(edge: EdgeFaithfulness, graph: Graph) -> str:
     names = [one_line(graph.variables[index].name) for index in edge.edge.inputs]
     right = f"right at {100 * (edge.right.value or 0.0):.0f} % of {edge.right.n:,} positions"
     where = f" where {', '.join(names)} {'is' if len(names) == 1 else 'are'} right" if names else ""
-    return f"{one_line(edge.edge.name)} (layer {edge.edge.layer}), {right}{where}"
+    new = f"; training never showed {_percent(edge.new_share)} of these" if edge.new else ""
+    return f"{one_line(edge.edge.name)} (layer {edge.edge.layer}), {right}{where}{new}"
 
 
 def edge_notes(report: EdgeReport) -> list[str]:
@@ -83,7 +90,17 @@ def edge_notes(report: EdgeReport) -> list[str]:
         " right too; attention's keys and operand must be right wherever it sees",
         f"✗: even the upper end of the interval is below {100 * FAITHFUL:.0f}, of {LEAST_POSITIONS}"
         " positions or more; dim, and not in the mean: fewer; °: the variable has one value there",
+        *_new_words(report),
         *(_read(one) for one in report.sources),
+    ]
+
+
+def _new_words(report: EdgeReport) -> list[str]:
+    if report.shown is None:
+        return []
+    return [
+        "new: of these positions, those where what a variable reads at its own position and its own"
+        f" value came together in none of the {report.shown.examples:,} training examples"
     ]
 
 

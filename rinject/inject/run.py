@@ -22,6 +22,7 @@ from rinject.inject.board import board
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
 from rinject.inject.codes import CodedProjection, TrainedMaps
 from rinject.inject.coordinates import whitening
+from rinject.inject.data import training_examples
 from rinject.inject.failures import explained_memory, explained_writing
 from rinject.inject.fidelity import FidelityReport, fidelity
 from rinject.inject.forward import flat
@@ -52,8 +53,7 @@ from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.placing import check_target, sync_all
 from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
-from rinject.tasks import Exhausted, Split, Task, task_source, up_to
-from rinject.tasks.covering import Covering
+from rinject.tasks import Example, Exhausted, Split, Task, task_source, up_to
 from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
@@ -141,9 +141,9 @@ def inject(
             folder.begin()
         processes.wait()
         layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
-        if settings.data == "coverage":
-            task = Covering(injection.program, task, reconciliation)
-        rows = _examples(injection, task)
+        rows = _rows(
+            injection, training_examples(injection.program, task, reconciliation, settings)
+        )
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
@@ -235,13 +235,6 @@ def _injectable(compiled: CompiledModel) -> Program:
 # --- what stays the same --------------------------------------------------------------------------
 
 
-def _examples(injection: Injection, task: Task) -> Rows:
-    """Those to train on, as many as the steps need."""
-    settings = injection.settings
-    needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
-    return _drawn(task, "train", min(needed, settings.examples), injection)
-
-
 def _trainer(
     injection: Injection,
     processes: Processes,
@@ -280,10 +273,13 @@ def _tested(injection: Injection, task: Task) -> Rows:
 
 
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
-    """So many examples of a split, or as many as the task has."""
-    found = up_to(task, split, count, injection.settings.seed)
+    """So many held-out examples, or as many as the task has."""
+    return _rows(injection, up_to(task, split, count, injection.settings.seed))
+
+
+def _rows(injection: Injection, examples: Sequence[Example]) -> Rows:
     return example_rows(
-        found,
+        examples,
         injection.reconciliation,
         spelled=injection.program.header.spelled,
         ended=injection.settings.end_answers,

@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from rinject.cli.console import stdout
 from rinject.cli.diagram_figure import OUTLINE
 from rinject.cli.probe_edges_figure import draw_edges
-from rinject.cli.probe_edges_tables import edge_tables, verdicts
+from rinject.cli.probe_edges_tables import broken, edge_tables, verdicts
 from rinject.compiler import compile_program
 from rinject.evaluate.edges import (
     EdgeFaithfulness,
@@ -106,6 +106,21 @@ def test_tables_and_a_picture(injected: Path, tmp_path: Path) -> None:
     assert "shuffle_dyck, opened" in written
 
 
+def test_what_training_never_showed(injected: Path) -> None:
+    ran = run("probe", *QUICK, *SUITE, "--coverage", "--json", where=injected)
+    assert ran.code == 0, ran.err
+    edges = ran.json["edges"]
+    assert edges["training"]["examples"] > 0
+    assert edges["training"]["combinations"]["opened"] > 1
+    plain, suite = ({e["variable"]: e for e in one["edges"]} for one in edges["sources"])
+    assert all(0 <= edge["new"] <= edge["n"] for edge in (*plain.values(), *suite.values()))
+    without = run("probe", *QUICK, *SUITE, "--json", where=injected).json["edges"]
+    assert without["training"] is None
+    assert {edge["new"] for edge in without["sources"][0]["edges"]} == {None}
+    shown = run("probe", *QUICK, *SUITE, "--coverage", where=injected)
+    assert "came together in none of the" in shown.err
+
+
 def test_suites_that_the_program_does_not_support(injected: Path) -> None:
     ran = run("probe", *QUICK, "--json", where=injected)
     assert ran.code == 0, ran.err
@@ -139,10 +154,13 @@ def report() -> EdgeReport:
     graph = compile_program(load_program(SHUFFLE_DYCK)).graph
     rows, none = rows_of([[1]], [[2]]), Replacements({}, None)
     broken = {"aggregated_diffs": 8, "final_result": 2}
+    new = {"final_result": 75}
 
     def edges(right: dict[str, int]) -> tuple[EdgeFaithfulness, ...]:
         return tuple(
-            EdgeFaithfulness(one, Share((right.get(one.name, 100),), 100), 100, 2)
+            EdgeFaithfulness(
+                one, Share((right.get(one.name, 100),), 100), 100, 2, new.get(one.name, 0)
+            )
             for one in edges_of(graph)
         )
 
@@ -175,6 +193,12 @@ def test_the_first_to_break_is_marked_and_named(report: EdgeReport) -> None:
     assert text.count("✗ first") == 1
     assert text.count("✗") == 2
     assert "0.0 (0-56)°" in text
+    assert text.count("new 75 %") == 2  # on both kinds of input that were made so
+
+
+def test_what_is_new_is_said_of_an_edge_that_breaks(report: EdgeReport) -> None:
+    (edge,) = (one for one in report.sources[1].edges if one.edge.name == "final_result")
+    assert broken(edge, report.graph).endswith("are right; training never showed 75 % of these")
 
 
 def test_tables_fit_any_width(report: EdgeReport) -> None:
@@ -203,6 +227,7 @@ def test_what_breaks_is_outlined(report: EdgeReport) -> None:
     ("options", "message"),
     [
         (("--suite", "all"), "--suite goes with --edges"),
+        (("--coverage",), "--coverage goes with --edges"),
         (("--edges", "--variable", "result"), "--edges does not go with --variable"),
         (("--edges", "--html", "a.html"), "--edges does not go with --html"),
         (("--edges", "((", "--set", "result=True"), "--edges does not go with a prompt"),

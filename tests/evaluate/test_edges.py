@@ -13,6 +13,7 @@ from inject import small_injection
 from rinject.evaluate.edges import (
     EdgeFaithfulness,
     Positions,
+    Shown,
     draw_sources,
     edge_faithfulness,
     edges_of,
@@ -20,6 +21,8 @@ from rinject.evaluate.edges import (
     mean_faithfulness,
     measure_edges,
     replacements,
+    shown_by,
+    training_rows,
 )
 from rinject.evaluate.edges.replacing import Kind, agreement, other_tokens, replaced_prompts
 from rinject.evaluate.fidelity import read_variables
@@ -74,6 +77,32 @@ def test_inputs_are_of_the_stream_and_computed_before() -> None:
 
 
 # --- faithfulness ---------------------------------------------------------------------------------
+
+
+def test_what_training_showed() -> None:
+    """A combination is what an edge reads at the position itself, and its own value."""
+    graph = small_injection.compiled().graph
+    names = [variable.name for variable in graph.variables]
+    depth = next(edge for edge in edges_of(graph) if edge.name == "depth")
+    columns = [names.index(name) for name in ("opened", "closed", "depth")]
+    values = np.zeros((4, len(names)), dtype=int)
+    values[:, columns] = [[1, 0, 1], [1, 1, 0], [1, 0, 1], [2, 1, 1]]
+    shown = Shown(graph)
+    shown.add(values[:1], examples=1)
+    shown.add(values[1:3], examples=1)
+    assert (shown.examples, shown.count(depth)) == (2, 2)
+    assert shown.are_new(depth, values).tolist() == [False, False, False, True]
+    assert shown.are_new(depth, values[:0]).tolist() == []
+
+
+def test_a_bundles_own_training_is_never_new() -> None:
+    bundle = small_injection.bundle("gpt2")
+    rows = training_rows(bundle, small_injection.task())
+    shown = shown_by(bundle, rows)
+    assert shown.examples == len(rows) == 6 * 4  # what six steps of four rows need
+    for edge in edge_faithfulness(bundle, rows, "all", shown):
+        assert edge.new == 0
+        assert shown.count(edge.edge) >= edge.values
 
 
 def unseen(bundle: Bundle) -> Rows:

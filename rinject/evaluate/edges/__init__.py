@@ -1,5 +1,6 @@
 """Edge faithfulness: where its inputs are right, is a variable right too?"""
 
+from rinject.evaluate.edges.coverage import Shown, shown_by, training_rows
 from rinject.evaluate.edges.faithfulness import (
     EdgeFaithfulness,
     Positions,
@@ -20,6 +21,7 @@ __all__ = [
     "EdgeReport",
     "Positions",
     "Replacements",
+    "Shown",
     "Source",
     "SourceEdges",
     "draw_sources",
@@ -29,4 +31,6 @@ __all__ = [
     "mean_faithfulness",
     "measure_edges",
     "replacements",
+    "shown_by",
+    "training_rows",
 ]

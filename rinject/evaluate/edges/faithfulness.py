@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from rinject.evaluate.edges.coverage import Shown
 from rinject.evaluate.edges.structure import Edge, edges_of
 from rinject.evaluate.probe.shares import Share
 from rinject.graph import Graph
@@ -46,11 +47,19 @@ class EdgeFaithfulness:
     values: int
     """How many different values it has where its inputs are right. With one, a constant guess
     would look faithful."""
+    new: int | None = None
+    """Of the positions where all inputs are right, those whose combination of values training never
+    showed; None where that was not asked."""
 
     @property
     def inputs_right(self) -> float | None:
         """The share of the positions where all inputs are right; None without any."""
         return self.right.n / self.positions if self.positions else None
+
+    @property
+    def new_share(self) -> float | None:
+        """The share of `new`; None where it was not asked, and without any position."""
+        return None if self.new is None or not self.right.n else self.new / self.right.n
 
     @property
     def is_judged(self) -> bool:
@@ -73,6 +82,7 @@ class EdgeFaithfulness:
             "ci": share["ci"],
             "values": self.values,
             "breaks": self.breaks,
+            "new": self.new,
         }
 
 
@@ -88,14 +98,15 @@ def first_to_break(edges: Sequence[EdgeFaithfulness]) -> EdgeFaithfulness | None
 
 
 def edge_faithfulness(
-    bundle: Bundle, rows: Rows, positions: Positions = "answer"
+    bundle: Bundle, rows: Rows, positions: Positions = "answer", shown: Shown | None = None
 ) -> tuple[EdgeFaithfulness, ...]:
     """All edges, in the order of computation.
 
     Measured at the positions that the program reads and that predict a token of the answer, or at
-    `all` that it reads. Raises InputError for rows that do not fit the program.
+    `all` that it reads. `shown` is what training showed, to tell what is new to it. Raises
+    InputError for rows that do not fit the program.
     """
-    counts = [_Count(bundle.graph, edge) for edge in edges_of(bundle.graph)]
+    counts = [_Count(bundle.graph, edge, shown) for edge in edges_of(bundle.graph)]
     targets = Targets(bundle.graph, bundle.reconciliation)
     for _, batch in rows.by_length(ROWS_AT_ONCE):
         ids = targets.program_ids(batch)  # [B, t]
@@ -130,9 +141,9 @@ def read_where_held(bundle: Bundle, rows: Rows) -> np.ndarray:
 class _Count:
     """What has been counted of an edge so far."""
 
-    def __init__(self, graph: Graph, edge: Edge) -> None:
-        self.edge, self.causal = edge, graph.causal
-        self.positions = self.right = self.n = 0
+    def __init__(self, graph: Graph, edge: Edge, shown: Shown | None) -> None:
+        self.edge, self.causal, self.shown = edge, graph.causal, shown
+        self.positions = self.right = self.n = self.new = 0
         self.seen: set[int] = set()
 
     def add(self, true: np.ndarray, read: np.ndarray, asked: np.ndarray) -> None:
@@ -144,6 +155,8 @@ class _Count:
         self.n += int(given.sum())
         self.right += int((given & (own == read[..., edge.index])).sum())
         self.seen.update(np.unique(own[given]).tolist())
+        if self.shown is not None:
+            self.new += int(self.shown.are_new(edge, true[given]).sum())
 
     def _are_inputs_right(self, right: np.ndarray) -> np.ndarray:
         """bool [B, t], from what is right of all variables [B, t, V]; PAD counts as right."""
@@ -155,4 +168,5 @@ class _Count:
 
     def found(self) -> EdgeFaithfulness:
         share = Share((self.right,), self.n)
-        return EdgeFaithfulness(self.edge, share, self.positions, len(self.seen))
+        new = None if self.shown is None else self.new
+        return EdgeFaithfulness(self.edge, share, self.positions, len(self.seen), new)

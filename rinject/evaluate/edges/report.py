@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rinject.evaluate.edges.coverage import Shown
 from rinject.evaluate.edges.faithfulness import (
     EdgeFaithfulness,
     Positions,
@@ -15,6 +16,7 @@ from rinject.evaluate.edges.faithfulness import (
 )
 from rinject.evaluate.edges.replacing import Replacements, replacements
 from rinject.evaluate.edges.sources import Source
+from rinject.evaluate.edges.structure import edges_of
 from rinject.evaluate.progress import Progress, unseen
 from rinject.graph import Graph
 from rinject.inject.bundle import Bundle
@@ -63,6 +65,8 @@ class EdgeReport:
     """Where it was measured: at the `answer` positions, or at `all` that the program reads."""
     sources: tuple[SourceEdges, ...]
     seed: int
+    shown: Shown | None = None
+    """What training showed, where that was asked."""
 
     def to_record(self) -> dict[str, Any]:
         """All figures by name, ready for JSON."""
@@ -70,8 +74,15 @@ class EdgeReport:
             "experiment": "edges",
             "positions": self.positions,
             "seed": self.seed,
+            "training": self._training(),
             "sources": [one.to_record(self.graph) for one in self.sources],
         }
+
+    def _training(self) -> dict[str, Any] | None:
+        if self.shown is None:
+            return None
+        counts = {edge.name: self.shown.count(edge) for edge in edges_of(self.graph)}
+        return {"examples": self.shown.examples, "combinations": counts}
 
 
 def measure_edges(
@@ -80,13 +91,16 @@ def measure_edges(
     *,
     positions: Positions = "answer",
     seed: int = 42,
+    shown: Shown | None = None,
     report: Progress = unseen,
 ) -> EdgeReport:
-    """Faithfulness of all edges and the effect of replaced tokens, on each source's rows."""
+    """Faithfulness of all edges and the effect of replaced tokens, on each source's rows.
+
+    `shown` is what training showed, see `shown_by`."""
     found: list[SourceEdges] = []
     for done, source in enumerate(sources):
         report(2 * done, 2 * len(sources))
-        edges = edge_faithfulness(bundle, source.rows, positions)
+        edges = edge_faithfulness(bundle, source.rows, positions, shown)
         report(2 * done + 1, 2 * len(sources))
         found.append(SourceEdges(source, edges, replacements(bundle, source.rows, seed=seed)))
-    return EdgeReport(bundle.graph, positions, tuple(found), seed)
+    return EdgeReport(bundle.graph, positions, tuple(found), seed, shown)
