@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from rinject.tasks.text import Texts
 
 OUTPUT = Path("bundles")
+OTHER_TEXT = (
+    "the pages of text are not those that the bundle was trained on (another Python, file or"
+    " amount), so the weights will differ"
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -107,11 +111,9 @@ def inject(
         )
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
-    texts = read_training_text(chosen, quiet=json)
-    if IS_MAIN and (line := wanted.differing_text(texts.train)):
-        note(line)
+    before = None if settings.get("text") else wanted.text_sha256
     result = run_injection(
-        program, student, found, texts, chosen, directory, resume, test_examples, json
+        program, student, found, chosen, directory, resume, test_examples, json, text_before=before
     )
     if not IS_MAIN:
         return
@@ -132,20 +134,25 @@ def run_injection(
     program: Program,
     student: Student,
     task: Task,
-    texts: Texts,
     settings: InjectSettings,
     directory: Path,
     resume: bool,
     test_examples: int,
     quiet: bool,
+    *,
+    text_before: str | None = None,
 ) -> Result:
-    """Compiles the program, injects it, and measures the bundle on so many test examples."""
+    """Compiles the program, injects it, and measures the bundle on so many test examples.
+
+    Says so where the pages of text do not have the hash `text_before`.
+    """
     from rinject.compiler import compile_program
     from rinject.inject import inject
     from rinject.inject.codes import code_words
     from rinject.inject.projection import variable_slices
     from rinject.student import hidden_size
     from rinject.tasks import up_to
+    from rinject.tasks.text import pages_sha256
     from rinject.tokens import reconcile
 
     up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
@@ -154,6 +161,9 @@ def run_injection(
         compiled = compile_program(program, causal=program.header.causal)
     if settings.has_codes and IS_MAIN:
         note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
+    texts = _texts(settings, quiet=quiet)
+    if IS_MAIN and text_before not in (None, pages_sha256(texts.train)):
+        note(OTHER_TEXT)
     with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(
             compiled,
@@ -170,8 +180,7 @@ def run_injection(
         )
 
 
-def read_training_text(settings: InjectSettings, *, quiet: bool) -> Texts:
-    """The pages to train on and to measure perplexity on."""
+def _texts(settings: InjectSettings, *, quiet: bool) -> Texts:
     from rinject.tasks.text import DOCUMENTATION, read_texts
 
     with waiting("reading the text", quiet=quiet):

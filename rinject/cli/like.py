@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +50,11 @@ class Wanted:
 
         return cls(None if bundle is None else read_record(bundle))
 
+    @property
+    def text_sha256(self) -> str | None:
+        """The hash of the pages that the bundle was trained on, where it keeps one."""
+        return None if self.like is None else self.like.text_sha256
+
     def program(self, file: Path | None) -> Program | None:
         """The program of a file, or the bundle's; None where neither is given."""
         if file is not None:
@@ -73,12 +78,3 @@ class Wanted:
         """Where inputs come from. Python that a bundle keeps is run where it is trusted only."""
         kept = None if self.like is None else self.like.task
         return find_recorded_task(program, kept, named, trusted)
-
-    def differing_text(self, pages: Sequence[str]) -> str | None:
-        """A line for the user where these pages are not those that the bundle was trained on."""
-        from rinject.tasks.text import pages_sha256
-
-        before = None if self.like is None else self.like.text_sha256
-        if before in (None, pages_sha256(pages)):
-            return None
-        return "the text is not the one that the bundle was trained on"

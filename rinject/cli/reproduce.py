@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rinject.cli.console import note, progress_bar, show_warnings
-from rinject.cli.inject import (
-    default_words,
-    read_training_text,
-    run_injection,
-    with_text_found,
-)
+from rinject.cli.inject import default_words, run_injection, with_text_found
 from rinject.cli.like import TINY, Model
 from rinject.cli.memory import remember_bundle
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
@@ -240,7 +235,6 @@ def _inject(
                 one.program,
                 student(),
                 find_task(one.program),
-                read_training_text(one.settings, quiet=quiet),
                 one.settings,
                 one.directory,
                 resumes,

@@ -131,7 +131,7 @@ def _difference(injection: Injection, model: Model, record: BundleRecord) -> str
         return f"revision {record.base.revision} of the student, not {model.revision}"
     wanted, found = injection.settings.run_record(), record.settings.run_record()
     by_tokens = {"task_rows"} if injection.settings.task_tokens else set()
-    for setting in sorted(set(wanted) - by_tokens):
+    for setting in sorted((set(wanted) & set(found)) - by_tokens):  # which ones depends on --seek
         if wanted[setting] != found[setting]:
             return f"{flag(setting)} {found[setting]}, not {wanted[setting]}"
     return None

@@ -1,4 +1,4 @@
-"""The batch of each training step, a pure function of the step."""
+"""The batch of each training step, a function of the step and of what was read wrong before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rinject.errors import InputError
 from rinject.inject.interchange import Swap
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
-from rinject.inject.rarity import Errors, Measured, Rarity
+from rinject.inject.rarity import ErrorHistory, Errors, Rarity
 from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
@@ -101,10 +101,10 @@ class Batches:
         targets: Targets,
         settings: InjectSettings,
         interventions: Interventions | None = None,
-        measured: Measured | None = None,
+        errors: ErrorHistory | None = None,
     ) -> None:
-        """Takes all examples as rows [E, T] and all text as one row of ids. What is `measured` on
-        the way says which values are sought, where the settings say so.
+        """Takes all examples as rows [E, T] and all text as one row of ids. The `errors`
+        that are measured on the way say which values are sought, where the settings say so.
 
         Raises InputError when there is too little text or no example.
         """
@@ -117,9 +117,9 @@ class Batches:
             )
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings, self.interventions = targets, settings, interventions
-        self._measured = Measured() if measured is None else measured
-        self._rarity = self._found_rarity() if settings.rare else None
-        self._worth: tuple[Errors | None, np.ndarray] | None = None  # for which errors; [E]
+        self._errors = ErrorHistory() if errors is None else errors
+        self._rarity = self._rarity_of_examples() if settings.rare else None
+        self._worth: tuple[Errors | None, np.ndarray] | None = None  # [E], and for which errors
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
 
@@ -214,13 +214,13 @@ class Batches:
         parts = [self.examples.take(slice(start, min(start + size, most))) for start in starts]
         return np.concatenate([self.targets.values(part) for part in parts])
 
-    def _found_rarity(self) -> Rarity:
+    def _rarity_of_examples(self) -> Rarity:
         values = self.sampled_values(len(self.examples))  # [N, V]
         return Rarity(values, self.examples.read_lengths)
 
-    def _worths(self, rarity: Rarity, block: int) -> np.ndarray:
+    def _worth_in(self, rarity: Rarity, block: int) -> np.ndarray:
         """float64 [E]: what the examples are worth in a block of steps."""
-        errors = self._measured.before(block) if self.settings.seek == "wrong" else None
+        errors = self._errors.before(block) if self.settings.seeks_wrong else None
         if self._worth is None or self._worth[0] is not errors:
             self._worth = errors, rarity.worth(errors)
         return self._worth[1]
@@ -250,7 +250,7 @@ class Batches:
         chance = generator(self.settings.seed, "examples of a block", block)
         if self._rarity is not None:
             for_rare = chance.random(count) < self.settings.rare
-            worth = self._worths(self._rarity, block)
+            worth = self._worth_in(self._rarity, block)
             drawn = chance.choice(len(self.examples), size=count, p=worth)
             chosen = np.where(for_rare, drawn, chosen)
         if self.settings.similar_lengths:

@@ -189,7 +189,8 @@ def _progress(
     accuracy = trainer.accuracy(state) if measured else None
     fidelity = measure_fidelity(state) if measured else None
     if fidelity is not None:
-        state.measured.add(Batches.block_of(state.step), errors_by_value(fidelity.counts))
+        errors = trainer.processes.from_main(errors_by_value(fidelity.counts))  # all draw the same
+        state.errors.add(Batches.block_of(state.step), errors)
     seconds = meter.seconds
     return Progress(
         step=state.step,

@@ -17,18 +17,25 @@ def most_positions(model: PreTrainedModel) -> int | None:
     return found
 
 
-def check_positions(model: PreTrainedModel, rows: Rows, shift: int = 0) -> None:
-    """Raises InputError where a prompt and its answer have more tokens than the student takes.
-
-    Or where they would, were they moved by `shift` positions, or cannot be moved.
-    """
+def check_positions(model: PreTrainedModel, rows: Rows) -> None:
+    """Raises InputError where a prompt and its answer have more tokens than the student takes."""
     most, longest = most_positions(model), int(rows.lengths.max(initial=0))
     if most is not None and longest > most:
         raise InputError(f"a prompt has {longest} tokens, the student has {most} positions")
-    if shift and "position_ids" not in signature(model.forward).parameters:
-        raise InputError("--shift: this student does not let its positions be chosen")
-    if most is not None and longest + shift > most:
+
+
+def check_shift(model: PreTrainedModel, longest: int, shift: int) -> None:
+    """Raises InputError where rows of up to so many tokens, fillers counted in, cannot be moved."""
+    if not shift:
+        return
+    if "position_ids" not in signature(model.forward).parameters:
         raise InputError(
-            f"--shift {shift}: a prompt has {longest} tokens, the student has {most} positions",
-            hint=f"--shift {most - longest} at most",
+            "--shift: this student does not let its positions be chosen", hint="leave --shift out"
+        )
+    most = most_positions(model)
+    if most is not None and longest + shift > most:
+        room = most - longest
+        raise InputError(
+            f"--shift {shift}: rows have up to {longest} tokens, the student has {most} positions",
+            hint=f"--shift {room} at most" if room > 0 else "leave --shift out",
         )

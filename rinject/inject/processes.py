@@ -120,6 +120,14 @@ class Processes:
         distributed.all_reduce(held, group=self.talk)
         return bool(held.item())
 
+    def from_main(self, here: T) -> T:
+        """What the main process has; all call this together."""
+        if self.count == 1:
+            return here
+        held = [here]
+        distributed.broadcast_object_list(held, src=0, group=self.talk)
+        return held[0]
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.count > 1:

@@ -3,7 +3,7 @@
 The values of a program are far from equally frequent: among a thousand strings of brackets few hold
 eleven of one kind. An example counts for what it holds of each value, a value for the inverse of
 how often it occurs; so examples with rare values, mostly long ones, come more often. Once the
-student reads most values right, those that it reads wrong can count for more.
+student reads most values right, those that it reads wrong can count for more (hard example mining).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rinject.inject.fidelity import ValueCounts
 FEWEST_PER_THOUSAND = 3
 """Values that occur less often, per thousand examples, count as if they occurred so often."""
 LEAST_WORTH = 0.02
-"""What a value counts that was never read wrong, where one never read right counts 1."""
+"""What a value counts in addition to its error, so that none is forgotten."""
 PRIOR_POSITIONS = 5
 """Positions with the mean error of its variable that are added to those of each value: a few
 positions tell little."""
@@ -31,11 +31,11 @@ Errors = tuple[np.ndarray, ...]
 
 
 @dataclass
-class Measured:
-    """Errors as they were measured on the way, which steps are drawn together as blocks.
+class ErrorHistory:
+    """Errors as they were measured on the way.
 
-    A block may be drawn while its first step is not due yet, so it knows what was measured in
-    earlier blocks, and a run that is resumed within it draws the same.
+    Steps are drawn in blocks. One may be drawn before its first step is due, so it knows what was measured in earlier
+    blocks only, and a run that is resumed within it draws the same.
     """
 
     entries: tuple[tuple[int, Errors], ...] = ()
@@ -69,9 +69,10 @@ class Rarity:
         """`values` [N, V] are the value indices at all positions of the examples, one after the
         other, -1 where a variable has none; `lengths` [E] are their positions."""
         kind = np.min_scalar_type(-int(values.max(initial=0)) - 1)  # there are millions of them
-        self._values = values.astype(kind)
+        self._values = np.ascontiguousarray(values.T, dtype=kind)  # [V, N]
         self._lengths = lengths
-        self._fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
+        fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
+        self._shares = [_shares(column, fewest) for column in self._values]
 
     def worth(self, errors: Errors | None = None) -> np.ndarray:
         """float64 [E], of sum one: the share of all values that each example is worth.
@@ -82,18 +83,26 @@ class Rarity:
         count = len(self._lengths)
         owners = np.repeat(np.arange(count), self._lengths)  # [N]
         worth = np.zeros(count)
-        for place, column in enumerate(self._values.T):  # [N]
+        for place, (column, shares) in enumerate(zip(self._values, self._shares, strict=True)):
+            if not len(shares):
+                continue
+            each = (
+                shares if errors is None else shares * (LEAST_WORTH + errors[place][: len(shares)])
+            )
             present = column != NONE
-            occurrences = np.bincount(column[present])
-            distinct = int((occurrences > 0).sum())
-            if distinct > 1:
-                each = 1 / np.maximum(occurrences, self._fewest) / distinct  # [values]
-                if errors is not None:
-                    each *= LEAST_WORTH + errors[place][: len(each)]
-                here = each[column[present]]
-                worth += np.bincount(owners[present], weights=here, minlength=count)
+            here = each[column[present]]
+            worth += np.bincount(owners[present], weights=here, minlength=count)
         total = worth.sum()
         return worth / total if total else np.full(count, 1 / count)
+
+
+def _shares(column: np.ndarray, fewest: float) -> np.ndarray:
+    """float64 [values]: what one occurrence of each value counts; empty for what never changes."""
+    occurrences = np.bincount(column[column != NONE])
+    distinct = int((occurrences > 0).sum())
+    if distinct < 2:
+        return np.empty(0)
+    return 1 / np.maximum(occurrences, fewest) / distinct
 
 
 def errors_by_value(counts: Sequence[ValueCounts]) -> Errors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -18,6 +18,9 @@ from rinject.tasks import TaskSource
 
 SCHEMA_VERSION = 3
 PACKAGES = ("rinject", "torch", "transformers", "tokenizers", "safetensors", "numpy", "tracr-pypi")
+
+_LATER = {"text_sha256"}
+"""Fields that bundles of this schema from earlier versions do not have."""
 
 R = TypeVar("R")
 
@@ -157,12 +160,9 @@ def versions() -> dict[str, str]:
 
 
 def _make(kind: type[R], record: Any) -> R:
-    """A record of that kind, after checking that all fields without a default are there, and no
-    others: those with one came later."""
-    known = fields(kind)  # type: ignore[arg-type]
-    names = {one.name for one in known}
-    needed = {one.name for one in known if one.default is one.default_factory is MISSING}
-    wrong = (needed - set(_mapping(record))) | (set(record) - names)
+    """A record of that kind, after checking that its fields are there and no others."""
+    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    wrong = names.symmetric_difference(_mapping(record)) - (_LATER - set(record))
     if wrong:
         raise InputError(
             f"the bundle's record is damaged: {min(wrong)!r} is "

@@ -31,11 +31,11 @@ from rinject.inject.interventions import Interventions
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
 from rinject.inject.objective import Objective
-from rinject.inject.positions import check_positions, most_positions
+from rinject.inject.positions import check_positions, check_shift, most_positions
 from rinject.inject.processes import Processes, check_shares
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
-from rinject.inject.rarity import Measured
+from rinject.inject.rarity import ErrorHistory
 from rinject.inject.record import (
     BaseRecord,
     BundleRecord,
@@ -147,10 +147,10 @@ def inject(
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
-        measured = Measured()
-        trainer = _trainer(injection, processes, rows, task, texts, measured)
+        errors = ErrorHistory()
+        trainer = _trainer(injection, processes, rows, task, texts, errors)
         run = _run_record(injection, task, texts)
-        state = _state(injection, trainer, layers, measured)
+        state = _state(injection, trainer, layers, errors)
         if resume:
             folder.resume(state, run, warn)
         last: list[Progress] = []
@@ -241,27 +241,36 @@ def _trainer(
     rows: Rows,
     task: Task,
     texts: Sequence[str],
-    measured: Measured,
+    errors: ErrorHistory,
 ) -> Trainer:
     settings, reconciliation = injection.settings, injection.reconciliation
     targets = Targets(injection.compiled.graph, reconciliation)
     held_out = _drawn(task, "validation", settings.eval_examples, injection)
     for part in (rows, held_out, _tested(injection, task)):
         targets.program_ids(part)
-        check_positions(injection.student.model, part, settings.shift)
+        check_positions(injection.student.model, part)
     most = most_positions(injection.student.model)
     if most is not None and settings.text_tokens > most:
         raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {most}")
+    check_shift(injection.student.model, _widest(rows, settings), settings.shift)
     interventions = None
     if settings.is_interchange:
         interventions = Interventions(injection.program.header, targets, settings)
     text = text_ids(texts, reconciliation)
     return Trainer(
-        batches=Batches(rows, text, targets, settings, interventions, measured),
+        batches=Batches(rows, text, targets, settings, interventions, errors),
         held_out=held_out,
         settings=settings,
         processes=processes,
     )
+
+
+def _widest(rows: Rows, settings: InjectSettings) -> int:
+    """The most tokens of a row in a forward pass: text may lie beside it, and an intervention may
+    put one example's answer behind another's prompt."""
+    prompts = int(rows.prompt_lengths.max(initial=0))
+    answers = int((rows.lengths - rows.prompt_lengths).max(initial=0))
+    return max(prompts + answers, settings.text_tokens)
 
 
 def _tested(injection: Injection, task: Task) -> Rows:
@@ -290,7 +299,7 @@ def _rows(injection: Injection, examples: Sequence[Example]) -> Rows:
 
 
 def _state(
-    injection: Injection, trainer: Trainer, layers: tuple[int, ...], measured: Measured
+    injection: Injection, trainer: Trainer, layers: tuple[int, ...], errors: ErrorHistory
 ) -> State:
     processes, batches = trainer.processes, trainer.batches
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
@@ -308,7 +317,7 @@ def _state(
         settings=injection.settings,
         roll=processes.roll,
     )
-    return State.start(objective, processes, measured)
+    return State.start(objective, processes, errors)
 
 
 def _projection(

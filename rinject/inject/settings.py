@@ -61,9 +61,9 @@ class InjectSettings:
     `coverage`, also edits of them that bring rare values, of any length that the program reads.
     Suites are then no longer out of distribution."""
     shift: int = 0
-    """Each example begins at a position drawn from 0 to this one: a program knows no places in the
-    student's context, so they should not matter. Without effect on students whose positions are
-    relative."""
+    """The position of each example's first token is drawn from 0 to this one, so that answers
+    cannot rest on where a token stands. Text and all measuring begin at 0. Students whose positions
+    are relative (rotary ones) hardly notice."""
     positions: str = "read"
     """Where streams are aligned: at every token that the program `read`s, or only at those before a
     token of the `answer`."""
@@ -83,8 +83,9 @@ class InjectSettings:
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
     seek: str = "rare"
-    """What those examples are drawn for: values that are `rare`; or, once fidelity was measured,
-    values that were read `wrong` then, in proportion to how often."""
+    """What the examples of --rare are drawn for: `rare` values of the program's variables; or
+    `wrong`, those that the map decoded wrong on held-out examples at the last --eval-every. The
+    baseline, of which only a probe reads, draws rare ones always."""
     similar_lengths: bool = False
     """Put examples of similar length into one step, which saves fillers."""
     steps: int = 80_000
@@ -235,8 +236,8 @@ class InjectSettings:
 
     def run_record(self) -> dict[str, Any]:
         """The settings that a resumed run must share: those that change the result."""
-        is_measured = self.seek == "wrong"  # then what is drawn depends on when, and how well
-        free = set(_NOT_OF_THE_RUN) - (set(_MEASURING) if is_measured else set())
+        decide = set(_MEASURING) if self.seeks_wrong else set()  # when and on what fidelity is read
+        free = set(_NOT_OF_THE_RUN) - decide
         return {k: v for k, v in self.to_record().items() if k not in free}
 
     @property
@@ -249,6 +250,12 @@ class InjectSettings:
         if not self.task_tokens:
             return self
         return replace(self, task_rows=max(1, self.task_tokens // longest))
+
+    @property
+    def seeks_wrong(self) -> bool:
+        """Whether what was read wrong decides what is drawn. Of the baseline only a probe reads,
+        and that should change nothing."""
+        return self.seek == "wrong" and self.rare > 0 and not self.is_baseline
 
     @property
     def is_baseline(self) -> bool:

@@ -19,7 +19,7 @@ from rinject.errors import InputError
 from rinject.inject.codes import TrainedMaps
 from rinject.inject.objective import Objective
 from rinject.inject.processes import Processes, fill, gathered, share_of, within
-from rinject.inject.rarity import Measured
+from rinject.inject.rarity import ErrorHistory
 from rinject.inject.settings import InjectSettings, flag
 from rinject.placing import sync
 from rinject.student import blocks
@@ -47,18 +47,18 @@ class State:
     """Of all parameters, or of those that `matrices` leaves."""
     matrices: Muon | None = None
     """Of the matrices of the student's blocks, where the settings say so."""
-    measured: Measured = field(default_factory=Measured)
+    errors: ErrorHistory = field(default_factory=ErrorHistory)
     """What was read wrong on the way, which decides what is drawn next."""
     step: int = 0
     """Steps done."""
 
     @classmethod
     def start(
-        cls, objective: Objective, processes: Processes, measured: Measured | None = None
+        cls, objective: Objective, processes: Processes, errors: ErrorHistory | None = None
     ) -> State:
         """The state before the first step; the objective is moved to where it is trained.
 
-        `measured` is shared with the batches.
+        `errors` are shared with the batches.
         """
         settings = objective.settings
         processes.placed(objective, blocks(objective.student))
@@ -73,7 +73,7 @@ class State:
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
         found = Muon(matrices, decay=0.0) if muon else None
         wrapped = processes.wrapped(objective)
-        return cls(objective, wrapped, processes, optimizer, found, measured or Measured())
+        return cls(objective, wrapped, processes, optimizer, found, errors or ErrorHistory())
 
     @property
     def model(self) -> PreTrainedModel:
@@ -144,7 +144,7 @@ class State:
         return self._whole({name: tensor for name, tensor in state.items() if name in names})
 
     def _write(self, tensors: dict[str, Tensor], path: Path, run: Mapping[str, Any]) -> None:
-        header = {"step": self.step, "run": run, "measured": self.measured.to_record()}
+        header = {"step": self.step, "run": run, "errors": self.errors.to_record()}
         partial = path.with_name(path.name + ".partial")
         try:
             save_file(tensors, partial, metadata={"checkpoint": json.dumps(header)})
@@ -172,7 +172,7 @@ class State:
             raise InputError(f"the checkpoint {path} holds another student or program")
         for name, tensor in own.items():
             fill(tensor, saved[name])
-        self.measured.restore(header["measured"])
+        self.errors.restore(header["errors"])
         self.step = int(header["step"])
 
     def _tensors(self) -> dict[str, Tensor]:

@@ -20,8 +20,10 @@ PROGRAM = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
 SHARED = Path(os.environ.get("RINJECT_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
-def write_pages(path: Path) -> Path:
-    pages = [f"The words of page {n} are plain words, and more of them. " * 12 for n in range(60)]
+def write_pages(path: Path, kind: str = "plain") -> Path:
+    pages = [
+        f"The {kind} words of page {n} are plain words, and more of them. " * 12 for n in range(60)
+    ]
     path.write_text("".join(json.dumps({"text": page}) + "\n" for page in pages))
     return path
 
@@ -141,7 +143,7 @@ def test_a_bundle_is_made_again_from_what_it_says(here: Path, student: Path) -> 
     (here / "dyck.rasp").unlink()
     again = run("inject", "--like", "made", "-o", "again", "--json", where=here)
     assert again.code == 0, again.err
-    assert "the text is not the one" not in again.err
+    assert "pages of text are not those" not in again.err
     weights = [(here / name / "model.safetensors").read_bytes() for name in ("made", "again")]
     assert weights[0] == weights[1]
     other = run("inject", "--like", "made", "--seed", "7", "-o", "other", "--json", where=here)
@@ -151,12 +153,17 @@ def test_a_bundle_is_made_again_from_what_it_says(here: Path, student: Path) -> 
 
 
 def test_another_text_than_the_bundle_had_is_said(here: Path, student: Path) -> None:
-    made = run("inject", "dyck.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    write_pages(here / "pages.jsonl")
+    command = ("inject", "dyck.rasp", "-m", student, "--text", "pages.jsonl", "-o", "made")
+    made = run(*command, *INJECT, where=here)
     assert made.code == 0, made.err
-    write_pages(here / "others.jsonl")
-    again = run("inject", "--like", "made", "--text", "others.jsonl", "-o", "again", where=here)
+    write_pages(here / "pages.jsonl", "other")
+    again = run("inject", "--like", "made", "-o", "again", where=here)
     assert again.code == 0, again.err
-    assert "the text is not the one that the bundle was trained on" in again.err
+    assert "the pages of text are not those that the bundle was trained on" in again.err
+    given = run("inject", "--like", "made", "--text", "pages.jsonl", "-o", "given", where=here)
+    assert given.code == 0, given.err
+    assert "pages of text are not those" not in given.err
 
 
 def test_nothing_to_be_like(here: Path, student: Path) -> None:

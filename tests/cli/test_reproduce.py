@@ -101,6 +101,7 @@ def test_a_bundle_that_is_gone_or_not_whole_is_made_again(copied: Path, student:
     ("more", "problem"),
     [
         (("--steps", "5"), "was made with --steps 4, not 5"),
+        (("--rare", "0.5", "--seek", "wrong"), "was made with --rare 0.0, not 0.5"),
         (("--map-rate", "0.5"), "was made with --map-rate 0.0001, not 0.5"),
         (("--model", "tiny"), "was made with the student"),
     ],

@@ -139,6 +139,7 @@ def test_a_safetensors_file_of_someone_else(saved):
 CHANGES = {
     "newer": (lambda r: r.update(schema_version=99), "the bundle has schema version 99"),
     "missing": (lambda r: r.pop("layers"), "'layers' is missing"),
+    "no files": (lambda r: r.pop("files"), "'files' is missing"),
     "unknown": (lambda r: r.update(more=1), "'more' is unknown"),
     "setting": (lambda r: r["settings"].update(stepz=1), "no setting 'stepz'"),
     "program": (lambda r: r["program"].pop("source"), "'source' is missing"),

@@ -7,7 +7,7 @@ from rinject.inject.fidelity import ValueCounts
 from rinject.inject.rarity import (
     FEWEST_PER_THOUSAND,
     LEAST_WORTH,
-    Measured,
+    ErrorHistory,
     Rarity,
     errors_by_value,
 )
@@ -66,7 +66,7 @@ def test_nothing_was_measured():
 
 def test_a_block_knows_what_was_measured_before_it():
     found = [(np.array([float(n)]),) for n in range(4)]
-    measured = Measured()
+    measured = ErrorHistory()
     assert measured.before(0) is None
     for block, errors in zip((0, 0, 1, 3), found, strict=True):
         measured.add(block, errors)
@@ -74,7 +74,7 @@ def test_a_block_knows_what_was_measured_before_it():
     assert measured.before(3) is found[2]
     assert len(measured.entries) == 2
 
-    again = Measured()
+    again = ErrorHistory()
     again.restore(measured.to_record())
     assert again.before(4) == found[3]
     assert again.before(3) == found[2]

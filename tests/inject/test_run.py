@@ -11,10 +11,13 @@ from inject.small_injection import TEXTS
 from inject.small_run import assert_same, run, stop_after
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import Tensor
+from transformers import GPT2LMHeadModel
 
 from rinject.errors import InputError
 from rinject.inject import Interrupted, inject, load_bundle, run_path
 from rinject.inject.batches import STEPS_AHEAD
+from rinject.inject.positions import check_shift
 from rinject.lang import load_program
 from rinject.student import weight_hash
 
@@ -56,9 +59,35 @@ def test_what_is_sought_is_resumed_too(tmp_path):
 
 
 def test_rows_that_would_be_shifted_beyond_the_last_position(tmp_path):
-    with pytest.raises(InputError, match=r"--shift \d+: a prompt has \d+ tokens") as caught:
-        run(tmp_path / "b", shift=small_injection.POSITIONS)
+    most = small_injection.POSITIONS
+    with pytest.raises(InputError, match=r"--shift \d+: rows have up to \d+ tokens") as caught:
+        run(tmp_path / "b", shift=most)
     assert "at most" in caught.value.hint
+    with pytest.raises(InputError, match=r"--shift 5: rows have up to \d+ tokens"):
+        run(tmp_path / "b", shift=5, text_tokens=most - 4)  # text lies beside the examples
+    assert run(tmp_path / "b", shift=5, text_tokens=most - 5, forward="joint").accuracy is not None
+
+
+def test_a_student_without_positions_is_not_shifted():
+    class Placeless(GPT2LMHeadModel):
+        def forward(self, input_ids: Tensor) -> Tensor: ...
+
+    model = Placeless(small_injection.CONFIGS["gpt2"])
+    check_shift(model, 10, 0)
+    with pytest.raises(InputError, match="does not let its positions be chosen"):
+        check_shift(model, 10, 1)
+
+
+@pytest.mark.parametrize("seek", ["rare", "wrong"])
+def test_measuring_belongs_to_the_run_where_it_decides_what_is_drawn(tmp_path, seek):
+    changed = {"rare": 0.9, "seek": seek, "log_every": 1}
+    with pytest.raises(Interrupted):
+        run(tmp_path / "b", report=stop_after(3), eval_every=3, **changed)
+    if seek == "wrong":
+        with pytest.raises(InputError, match="made with --eval-every 3, now it is 2"):
+            run(tmp_path / "b", extra={"resume": True}, eval_every=2, **changed)
+    else:
+        assert run(tmp_path / "b", extra={"resume": True}, eval_every=2, **changed)
 
 
 def test_learned_in_other_coordinates(tmp_path):
