@@ -34,8 +34,8 @@ Errors = tuple[np.ndarray, ...]
 class ErrorHistory:
     """Errors as they were measured on the way.
 
-    Steps are drawn in blocks. One may be drawn before its first step is due, so it knows what was measured in earlier
-    blocks only, and a run that is resumed within it draws the same.
+    Steps are drawn in blocks. One may be drawn before its first step is due, so it knows what was
+    measured in earlier blocks only, and a run that is resumed within it draws the same.
     """
 
     entries: tuple[tuple[int, Errors], ...] = ()
@@ -86,9 +86,9 @@ class Rarity:
         for place, (column, shares) in enumerate(zip(self._values, self._shares, strict=True)):
             if not len(shares):
                 continue
-            each = (
-                shares if errors is None else shares * (LEAST_WORTH + errors[place][: len(shares)])
-            )
+            each = shares  # [values]
+            if errors is not None:
+                each = shares * (LEAST_WORTH + errors[place][: len(shares)])
             present = column != NONE
             here = each[column[present]]
             worth += np.bincount(owners[present], weights=here, minlength=count)

@@ -21,9 +21,8 @@ SHARED = Path(os.environ.get("RINJECT_SHARED_DATA", Path(__file__).parents[3] / 
 
 
 def write_pages(path: Path, kind: str = "plain") -> Path:
-    pages = [
-        f"The {kind} words of page {n} are plain words, and more of them. " * 12 for n in range(60)
-    ]
+    words = "words of page {} are plain words, and more of them. "
+    pages = [f"The {kind} {words.format(n)}" * 12 for n in range(60)]
     path.write_text("".join(json.dumps({"text": page}) + "\n" for page in pages))
     return path
 
