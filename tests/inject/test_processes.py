@@ -17,7 +17,7 @@ import pytest
 import torch
 from inject import small_injection, trained_together
 from inject.small_run import stop_after
-from inject.trained_together import COMMON, SCENARIOS, Seen, train
+from inject.trained_together import COMMON, SCENARIOS, SEEKING, Seen, train
 from torch import Tensor
 
 from rinject.errors import InputError
@@ -164,6 +164,16 @@ def read(bundle: Bundle, ids: Tensor) -> Tensor:
 def logits(model: torch.nn.Module, ids: Tensor) -> Tensor:
     with torch.no_grad():
         return model(input_ids=ids).logits
+
+
+def test_processes_seek_alike(together, tmp_path):
+    """What was measured decides what is drawn: both must go by the same."""
+    whole = Seen()
+    train(tmp_path / "alone", whole, **SEEKING)
+    main, other = together.seen("seeking")
+    assert sorted(main.rows + other.rows) == sorted(whole.rows)
+    for ours, expected in zip(main.losses, whole.losses, strict=True):
+        assert ours == pytest.approx(expected, abs=10 * TOLERANCE)
 
 
 @pytest.mark.parametrize("name", ["stopped", "stopped-fsdp"])

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from rinject.errors import RinjectError
 from rinject.inject import Bundle, Interrupted, Progress, Result, inject
+from rinject.inject.batches import STEPS_AHEAD
 
 TEXTS = [" ".join(map(str, range(1000)))]  # no two windows of it are alike
 COMMON = {"text_rows": 4, "kl_every": 2, "log_every": 1, "forward": "apart"}
@@ -33,6 +34,10 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "kind": "llama", "roll": "subspace", "whiten": 0.01, "checkpoint_activations": True,
     },
 }  # fmt: skip
+SEEKING: dict[str, Any] = {
+    "steps": STEPS_AHEAD + 6, "eval_every": 10, "rare": 0.9, "seek": "wrong", "examples": 200,
+}  # fmt: skip
+"""What is drawn last depends on what was measured."""
 CALLS = 5  # of the clock before what is to happen does: in the middle of a run
 
 
@@ -127,6 +132,7 @@ def main(directory: Path) -> int:
 
     for name, changed in SCENARIOS.items():
         run(name, **changed)
+    run("seeking", **SEEKING)
     run("stopped", clock=happening(ask_to_stop))
     run("stopped-fsdp", clock=happening(ask_to_stop))
     run("continued-fsdp", resume=True)
