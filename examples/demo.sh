@@ -15,7 +15,7 @@ step "1. Compile the program into an exact transformer, and verify it" \
     rinject compile "$program"
 step "2. See the text as the student and as the program read it" \
     rinject tokens "Are they matched? ([)]{}: yes" --program "$program" --model tiny
-step "3. Inject the program into the embedded student, in a third of the usual steps" \
+step "3. Inject the program into the embedded student, in half of the usual steps" \
     rinject inject "$program" --model tiny --output "$bundle" \
     --steps 1550 --anchor 0 --gamma 15 --examples 20000
 step "4. Measure it on unseen examples and held-out text" \

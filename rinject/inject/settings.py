@@ -275,9 +275,11 @@ class InjectSettings:
 
 TINY: dict[str, Any] = {
     "alignment": "slice",
+    "codes": "orthogonal",
     "balance": 1.0,
     "rare": 0.9,
-    "steps": 5000,
+    "seek": "wrong",
+    "steps": 3000,
     "task_tokens": 576,
     "text_rows": 4,
     "text_tokens": 128,
@@ -289,12 +291,12 @@ TINY: dict[str, Any] = {
     "whiten": 0.1,
     "beta": 10.0,
     "gamma": 20.0,
-    "anchor": 0.2,
+    "anchor": 0.15,
     "layer_map": "stretched",
     "warmup": 0.02,
     "decay": 0.6,
     "examples": 60_000,
-    "eval_every": 250,
+    "eval_every": 125,
 }
 """What differs for the embedded student, which learns in minutes on two CPU cores."""
 
