@@ -36,6 +36,8 @@ def _scalars(progress: Progress) -> Iterator[tuple[str, float]]:
         yield f"loss/{name}", loss
     for name, share in (progress.fidelity or {}).items():
         yield f"fidelity/{name}", share
+    for name, share in (progress.suites or {}).items():
+        yield f"suite/{name}", share
     figures = {
         "accuracy": progress.accuracy,
         "fidelity mean": progress.mean_fidelity,

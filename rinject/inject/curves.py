@@ -1,4 +1,4 @@
-"""The curves of a training run as one picture: losses, accuracy, and fidelity by variable."""
+"""The curves of a training run as one picture: losses, accuracy, suites, fidelity by variable."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def curves_figure(records: Sequence[Record]) -> Figure:
     panels: list[Callable[[Axes, Sequence[Record]], None]] = [_losses]
     if any("accuracy" in r or "mean_fidelity" in r for r in records):
         panels.append(_shares)
+    if any(r.get("suites") for r in records):
+        panels.append(_suites)
     if any(r.get("fidelity") for r in records):
         panels.append(_variables)
     figure = Figure(figsize=(WIDTH, HEIGHT * len(panels)), layout="constrained")
@@ -72,15 +74,24 @@ def _shares(axes: Axes, records: Sequence[Record]) -> None:
     _legend(axes)
 
 
+def _suites(axes: Axes, records: Sequence[Record]) -> None:
+    """The accuracy on each suite."""
+    _named_shares(axes, records, "suites", "out of distribution, %")
+
+
 def _variables(axes: Axes, records: Sequence[Record]) -> None:
     """The fidelity of each variable."""
-    measured = [record for record in records if record.get("fidelity")]
-    names = list(dict.fromkeys(name for record in measured for name in record["fidelity"]))
+    _named_shares(axes, records, "fidelity", "fidelity, %")
+
+
+def _named_shares(axes: Axes, records: Sequence[Record], key: str, label: str) -> None:
+    measured = [record for record in records if record.get(key)]
+    names = list(dict.fromkeys(name for record in measured for name in record[key]))
     for index, name in enumerate(names):
-        found = [(r["step"], 100 * r["fidelity"][name]) for r in measured if name in r["fidelity"]]
+        found = [(r["step"], 100 * r[key][name]) for r in measured if name in r[key]]
         style = ("-", "--", ":")[index // 10 % 3]  # ten colours, then other lines
         _line(axes, found, name, f"C{index % 10}", style)
-    axes.set(ylabel="fidelity, %", ylim=(0, 103))
+    axes.set(ylabel=label, ylim=(0, 103))
     if len(names) <= MOST_IN_LEGEND:
         _legend(axes)
 

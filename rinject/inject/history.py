@@ -49,6 +49,7 @@ def _record(progress: Progress, seconds_before: float) -> dict[str, Any]:
         "accuracy": progress.accuracy,
         "fidelity": progress.fidelity,
         "mean_fidelity": progress.mean_fidelity,
+        "suites": progress.suites,
         "tokens_per_second": round(progress.tokens_per_second, 1),
         "seconds": round(seconds_before + progress.seconds, 3),
         "rate": progress.rate,

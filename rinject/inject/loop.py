@@ -62,6 +62,8 @@ class Progress:
     """Share of the full learning rates that the last step took."""
     fidelity: dict[str, float] | None = None
     """Of each variable, on held-out examples, where it was just measured."""
+    suites: dict[str, float] | None = None
+    """Share of the inputs of each suite answered right, where it was just measured."""
     mean_fidelity: float | None = None
     """Mean over the variables that change, where it was just measured."""
 
@@ -203,4 +205,5 @@ def _progress(
         rate=rate_factor(state.step - 1, settings),
         fidelity=None if fidelity is None else dict(fidelity.variables),
         mean_fidelity=None if fidelity is None else fidelity.mean,
+        suites=trainer.suite_accuracies(state) if measured else None,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -53,7 +54,15 @@ from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.placing import check_target, sync_all
 from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
-from rinject.tasks import Example, Exhausted, Split, Task, task_source, up_to
+from rinject.tasks import (
+    Example,
+    Exhausted,
+    Split,
+    Task,
+    find_suites,
+    task_source,
+    up_to,
+)
 from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
@@ -262,7 +271,21 @@ def _trainer(
         held_out=held_out,
         settings=settings,
         processes=processes,
+        suites=_suites(injection, task),
     )
+
+
+def _suites(injection: Injection, task: Task) -> dict[str, Rows]:
+    """Inputs of the task's suites that the student has positions for, where they are wanted."""
+    settings, header = injection.settings, injection.program.header
+    if not settings.suite_examples:
+        return {}
+    most = most_positions(injection.student.model)
+    found = {}
+    for suite in find_suites(task):
+        rows = _rows(injection, suite.examples(header, settings.suite_examples, settings.seed))
+        found[suite.name] = rows.take(rows.lengths <= (most or np.inf))
+    return {name: rows for name, rows in found.items() if len(rows)}
 
 
 def _widest(rows: Rows, settings: InjectSettings) -> int:

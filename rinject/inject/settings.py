@@ -35,12 +35,12 @@ _AT_LEAST_ONE = (
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
     "weight_decay", "anchor", "task_tokens", "shift", "threads", "eval_examples",
-    "checkpoint_minutes", "seed",
+    "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = ("warmup", "decay", "rare", "interchange_start")
 _MEASURING = ("eval_every", "eval_examples")
-_NOT_OF_THE_RUN = ("threads", "log_every", "checkpoint_minutes", *_MEASURING)
+_NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,9 @@ class InjectSettings:
     """Steps between two measurements of accuracy on held-out examples."""
     eval_examples: int = 200
     """Number of held-out examples measured; 0 measures none."""
+    suite_examples: int = 0
+    """Number of inputs of each out-of-distribution suite of the task that are answered at every
+    --eval-every, for curves of them; 0 for none."""
     checkpoint_minutes: float = 10.0
     """Minutes between two checkpoints; 0 keeps one when stopped and at the end only."""
     seed: int = 42

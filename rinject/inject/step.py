@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class Trainer:
     """Examples to measure accuracy on."""
     settings: InjectSettings
     processes: Processes
+    suites: Mapping[str, Rows] = field(default_factory=dict)
+    """Inputs beyond the task's rule, by suite, to measure accuracy on."""
     feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,11 +59,15 @@ class Trainer:
 
     def accuracy(self, state: State) -> float | None:
         """Share of the held-out examples answered right."""
-        if not len(self.held_out):
-            return None
+        return self._accuracy(state, self.held_out) if len(self.held_out) else None
+
+    def suite_accuracies(self, state: State) -> dict[str, float] | None:
+        """The same share of each suite; None without any."""
+        return {name: self._accuracy(state, rows) for name, rows in self.suites.items()} or None
+
+    def _accuracy(self, state: State, rows: Rows) -> float:
         with self.precision():
-            right = state.within(lambda: right_answers(state.model, self.held_out))
-        return float(right.mean())
+            return float(state.within(lambda: right_answers(state.model, rows)).mean())
 
     def precision(self) -> AbstractContextManager[None]:
         """The context of all forward passes."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rinject.circuit import CompiledModel
 from rinject.inject import Progress, Result, inject
+from rinject.tasks import Task
 
 
 def run(
@@ -21,6 +22,7 @@ def run(
     *,
     kind: str = "gpt2",
     compiled: CompiledModel | None = None,
+    task: Task | None = None,
     report: Callable[[Progress], Any] = lambda _: None,
     extra: dict[str, Any] | None = None,
     **changed: Any,
@@ -30,7 +32,7 @@ def run(
         compiled or small_injection.compiled(),
         small_injection.student(kind),
         small_injection.reconciliation(),
-        small_injection.task(),
+        task or small_injection.task(),
         TEXTS,
         small_injection.settings(**changed),
         directory=directory,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inject import small_injection
+from inject.small_injection import SmallTask
 from inject.small_run import run, stop_after
 from matplotlib.image import imread
 
@@ -15,6 +18,7 @@ from rinject.errors import InputError
 from rinject.inject import METRICS_FILE, Interrupted, Progress, run_path, save_curves
 from rinject.inject.curves import curves_figure
 from rinject.inject.history import History, read_history
+from rinject.tasks import Suite
 
 
 def progress(step, **changed):
@@ -39,6 +43,30 @@ def test_a_run_writes_every_report(tmp_path):
     assert 0 <= reports[-1].mean_fidelity <= 1
     times = [line["seconds"] for line in history]
     assert times == sorted(times)
+
+
+@dataclass(frozen=True)
+class WithSuites(SmallTask):
+    """Two suites, one of which the student has no room for."""
+
+    suites: tuple[Suite, ...] = (
+        Suite("short", "one bracket", lambda _: iter("()"), lambda _: False),
+        Suite("endless", "eighty brackets", lambda _: iter(["(" * 80]), lambda _: False),
+    )
+
+
+def test_suites_are_watched_where_that_is_asked(tmp_path):
+    reports = []
+    changed = {"steps": 4, "eval_every": 2, "log_every": 1, "report": reports.append}
+    changed |= {"task": WithSuites(small_injection.program().header)}
+    run(tmp_path / "b", suite_examples=5, **changed)
+    assert [report.suites is not None for report in reports] == [False, True, False, True]
+    assert reports[-1].suites.keys() == {"short"}
+    assert reports[-1].suites["short"] in (0.0, 0.5, 1.0)
+    history = read_history(tmp_path / "b" / METRICS_FILE)
+    assert [line.get("suites") for line in history] == [report.suites for report in reports]
+    run(tmp_path / "c", **changed)
+    assert reports[-1].suites is None
 
 
 def test_the_rate_is_that_of_the_last_step(tmp_path):
@@ -128,6 +156,11 @@ def test_one_panel_for_what_was_measured(tmp_path):
     assert labels(shares) == ["accuracy", "mean fidelity"]
     assert [line.get_ydata().tolist() for line in shares.lines] == [[50.0], [62.5]]
     assert labels(variables) == ["x", "$y$"]
+
+    history.add(progress(4, suites={"longer": 0.25}))
+    *_, suites, _ = curves_figure(read_history(tmp_path / METRICS_FILE)).axes
+    assert labels(suites) == ["longer"]
+    assert suites.lines[0].get_xydata().tolist() == [[4, 25.0]]
 
 
 def test_no_names_where_there_are_too_many(tmp_path):
