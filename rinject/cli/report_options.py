@@ -46,7 +46,7 @@ def effort_of(quick: bool, retention_data: Path | None, test_examples: int | Non
 
     if retention_data is not None and not retention_data.is_dir():
         raise InputError(f"there is no folder {retention_data}")
-    folder = None if retention_data is None else str(retention_data.resolve())
+    folder = None if retention_data is None else str(retention_data)  # as reports may name it
     effort = Effort(retention_data=folder, **(QUICK if quick else {}))
     if test_examples is None:
         return effort
