@@ -51,6 +51,8 @@ class Batch:
     """Tokens of task and text, fillers not counted."""
     shifts: Tensor | None = None
     """int64 [B]: the position at which each task row begins; None where all begin at 0."""
+    rolled: Tensor | None = None
+    """bool [B]: the task rows whose stream is rolled, if not all."""
     swap: Swap | None = None
     """The intervention on the task rows, if any; the answers are those that it leads to."""
     swapped_targets: Tensor | None = None
@@ -88,6 +90,7 @@ class Batch:
             weights=self.weights[aligned],
             text_ids=self.text_ids.chunk(processes)[rank] if self.text_count else self.text_ids,
             shifts=None if self.shifts is None else self.shifts.view(processes, size)[rank],
+            rolled=None if self.rolled is None else self.rolled.view(processes, size)[rank],
         )
 
 
@@ -147,6 +150,7 @@ class Batches:
             text_count=windows.size,
             tokens=int(answered.lengths.sum()) + windows.size,
             shifts=self._shifts(step, len(answered)),
+            rolled=self._rolled(step, len(answered)),
         )
         return batch if intervened is None else self._swapped(batch, intervened, taken[read])
 
@@ -162,6 +166,14 @@ class Batches:
             return None
         chance = generator(self.settings.seed, "shifts", step)
         return torch.from_numpy(chance.integers(most + 1, size=rows))
+
+    def _rolled(self, step: int, rows: int) -> Tensor | None:
+        """bool [rows]: the rows of a step whose stream is rolled."""
+        share = self.settings.roll_share
+        if share == 1:
+            return None
+        chance = generator(self.settings.seed, "rolled rows", step)
+        return torch.from_numpy(chance.random(rows) < share)
 
     def _are_aligned(self, rows: Rows) -> np.ndarray:
         """bool [B, T]: where streams are aligned, among the tokens read."""

@@ -89,6 +89,7 @@ class Objective(nn.Module):
         self._captured: dict[int, Tensor] = {}
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
+        self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
         self._swap: Swap | None = None  # in rows as wide as those of the forward pass
         self._swapped_part: Subspace | None = None
 
@@ -117,6 +118,7 @@ class Objective(nn.Module):
             maps = self.projection.maps()
         variable = self.output if self.settings.roll == "final-result" else None
         self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
+        self._are_rolled = batch.rolled
         self._swapped_part = None if batch.swap is None else swapped_part(maps, batch.swap)
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
@@ -217,6 +219,8 @@ class Objective(nn.Module):
         if not rows:
             return stream
         rolled = roll_around(stream[:rows], self._kept[place], self._roll)
+        if self._are_rolled is not None:
+            rolled = torch.where(self._are_rolled[:, None, None], rolled, stream[:rows])
         return torch.cat([rolled, stream[rows:]])
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:

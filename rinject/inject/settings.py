@@ -38,7 +38,7 @@ _NOT_NEGATIVE = (
     "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_SHARES = ("warmup", "decay", "rare", "interchange_start")
+_SHARES = ("warmup", "decay", "rare", "interchange_start", "roll_share")
 _MEASURING = ("eval_every", "eval_examples")
 _NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
 
@@ -126,6 +126,9 @@ class InjectSettings:
     """Which subspace the answer must travel through after the last aligned layer: the map's rows
     of the program's output (the authors' code), its whole `subspace` (the paper), or `none`; or
     `strict`: at every aligned layer, all that is not the variables' codes comes from elsewhere."""
+    roll_share: float = 1.0
+    """Share of the examples whose stream is rolled (the paper: all). The others are answered as
+    they will be in use, with all of their own stream."""
     interchange_every: int = 2
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""

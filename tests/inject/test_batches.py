@@ -243,6 +243,17 @@ def test_rows_are_shifted_differently_in_each_step(rows, text, targets):
     assert Batches(rows, text, targets, small_injection.settings()).at(0).shifts is None
 
 
+def test_a_share_of_the_rows_is_rolled(rows, text, targets):
+    def batches(share: float) -> Batches:
+        return Batches(rows, text, targets, small_injection.settings(roll_share=share))
+
+    rolled = torch.stack([batches(0.25).at(step).rolled for step in range(50)]).float()
+    assert 0.1 < rolled.mean() < 0.4
+    assert torch.equal(batches(0.25).at(7).rolled.float(), rolled[7])
+    assert batches(1.0).at(0).rolled is None
+    assert not batches(0.0).at(0).rolled.any()
+
+
 def test_parts_without_text(rows, text, targets):
     batch = Batches(rows, text, targets, small_injection.settings(kl_every=2)).at(1)
     assert not any(batch.part(rank, 2).text_ids.numel() for rank in range(2))

@@ -119,6 +119,24 @@ def test_the_answer_travels_through_the_rolled_stream(kind, roll):
         torch.testing.assert_close(found[name], plain[name])
 
 
+def test_only_some_rows_are_rolled():
+    objective, plain = (small_injection.objective(roll=roll) for roll in ("final-result", "none"))
+    batch = batch_of()
+    everything = losses_of(objective, batch)["answer"]
+    none = losses_of(plain, batch)["answer"]
+
+    def answer(*rows: int) -> Tensor:
+        rolled = torch.zeros(len(batch.ids), dtype=torch.bool)
+        rolled[list(rows)] = True
+        return losses_of(objective, replace(batch, rolled=rolled))["answer"]
+
+    torch.testing.assert_close(answer(*range(len(batch.ids))), everything)
+    torch.testing.assert_close(answer(), none)
+    # the loss is a sum over rows, so that what each row adds when it is rolled adds up
+    parts = [answer(row) - none for row in range(len(batch.ids))]
+    torch.testing.assert_close(none + torch.stack(parts).sum(), everything)
+
+
 # --- however they are computed --------------------------------------------------------------------
 
 

@@ -29,7 +29,14 @@ from rinject.student import weight_hash
         {},
         {"alignment": "cosine", "roll": "subspace", "layer_map": "stretched", "kl_every": 2},
         {"method": "finetune", "warmup": 0.5, "decay": 0.5},
-        {"optimizer": "muon", "balance": 0.5, "whiten": 0.01, "rare": 0.5, "shift": 5},
+        {
+            "optimizer": "muon",
+            "balance": 0.5,
+            "whiten": 0.01,
+            "rare": 0.5,
+            "shift": 5,
+            "roll_share": 0.5,
+        },
     ],
 )
 def test_resumed_bit_for_bit(tmp_path, kind, changed):
