@@ -64,7 +64,7 @@ def test_a_second_report_measures_nothing_but_what_is_gone(reported: Path, tmp_p
     where = tmp_path / "again"
     shutil.copytree(reported, where)
     (where / "report" / "measured" / "made.noise.json").unlink()
-    command = ("report", "made", *QUICK, "--retention-data", reported / "data", "--json")
+    command = ("report", "made", *QUICK, "--retention-data", "data", "--json")
     again = run(*command, where=where)
     assert again.code == 0, again.err
     before = json.loads((reported / "report" / "results.json").read_text())
