@@ -27,8 +27,10 @@ from rinject.inject.batches import STEPS_AHEAD
 TEXTS = [" ".join(map(str, range(1000)))]  # no two windows of it are alike
 COMMON = {"text_rows": 4, "kl_every": 2, "log_every": 1, "forward": "apart"}
 SCENARIOS: dict[str, dict[str, Any]] = {
-    "ddp": {"roll_share": 0.5},
-    "ddp-muon": {"optimizer": "muon", "roll": "subspace", "alignment": "cosine"},
+    "ddp": {},
+    "ddp-muon": {
+        "optimizer": "muon", "roll": "subspace", "alignment": "cosine", "roll_share": 0.5,
+    },
     "fsdp": {"forward": "joint"},
     "fsdp-subspace": {
         "kind": "llama", "roll": "subspace", "whiten": 0.01, "checkpoint_activations": True,
