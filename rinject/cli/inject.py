@@ -162,7 +162,7 @@ def run_injection(
     if settings.has_codes and IS_MAIN:
         note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
     texts = _texts(settings, quiet=quiet)
-    if IS_MAIN and text_before not in (None, pages_sha256(texts.train)):
+    if IS_MAIN and text_before is not None and text_before != pages_sha256(texts.train):
         note(OTHER_TEXT)
     with training_display(f"injecting {program.name}", quiet=quiet or not IS_MAIN) as show:
         return inject(

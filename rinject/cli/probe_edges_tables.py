@@ -75,7 +75,7 @@ def _verdict(one: SourceEdges, graph: Graph) -> str:
 def broken(edge: EdgeFaithfulness, graph: Graph) -> str:
     """What breaks, and how often its inputs were right."""
     names = [one_line(graph.variables[index].name) for index in edge.edge.inputs]
-    right = f"right at {100 * (edge.right.value or 0.0):.0f} % of {edge.right.n:,} positions"
+    right = f"right at {_percent(edge.right.value)} of {edge.right.n:,} positions"
     where = f" where {', '.join(names)} {'is' if len(names) == 1 else 'are'} right" if names else ""
     new = f"; training never showed {_percent(edge.new_share)} of these" if edge.new else ""
     return f"{one_line(edge.edge.name)} (layer {edge.edge.layer}), {right}{where}{new}"

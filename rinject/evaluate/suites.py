@@ -20,7 +20,7 @@ from rinject.evaluate.intervals import wilson
 from rinject.evaluate.progress import Progress, unseen
 from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
-from rinject.inject.positions import most_positions
+from rinject.inject.positions import which_fit
 from rinject.inject.rows import Rows
 from rinject.lang import Program
 from rinject.lang.diagnostics import did_you_mean
@@ -192,7 +192,7 @@ def _measure(
     drawn: Sequence[Example],
 ) -> SuiteReport:
     rows = bundle.rows(drawn)
-    fits = rows.lengths <= (most_positions(bundle.model) or np.inf)  # [B]
+    fits = which_fit(bundle.model, rows)  # [B]
     asked = rows.take(fits)
     read = asked.take(asked.read_lengths <= bundle.graph.max_seq_len)
     right = right_answers(bundle.model if base is None else base, asked)

@@ -104,10 +104,9 @@ class Batches:
         targets: Targets,
         settings: InjectSettings,
         interventions: Interventions | None = None,
-        errors: ErrorHistory | None = None,
     ) -> None:
         """Takes all examples as rows [E, T] and all text as one row of ids. The `errors`
-        that are measured on the way say which values are sought, where the settings say so.
+        that are added on the way say which values are sought, where the settings say so.
 
         Raises InputError when there is too little text or no example.
         """
@@ -120,7 +119,7 @@ class Batches:
             )
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings, self.interventions = targets, settings, interventions
-        self._errors = ErrorHistory() if errors is None else errors
+        self.errors = ErrorHistory()
         self._rarity = self._rarity_of_examples() if settings.rare else None
         self._worth: tuple[Errors | None, np.ndarray] | None = None  # [E], and for which errors
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
@@ -232,7 +231,7 @@ class Batches:
 
     def _worth_in(self, rarity: Rarity, block: int) -> np.ndarray:
         """float64 [E]: what the examples are worth in a block of steps."""
-        errors = self._errors.before(block) if self.settings.seeks_wrong else None
+        errors = self.errors.before(block) if self.settings.seeks_wrong else None
         if self._worth is None or self._worth[0] is not errors:
             self._worth = errors, rarity.worth(errors)
         return self._worth[1]

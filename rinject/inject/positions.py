@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inspect import signature
 
+import numpy as np
 from transformers import PreTrainedModel
 
 from rinject.errors import InputError
@@ -15,6 +16,11 @@ def most_positions(model: PreTrainedModel) -> int | None:
     config = model.config.get_text_config(decoder=True)
     found: int | None = getattr(config, "max_position_embeddings", None)
     return found
+
+
+def which_fit(model: PreTrainedModel, rows: Rows) -> np.ndarray:
+    """bool [B]: the rows that have no more tokens than the student takes."""
+    return np.asarray(rows.lengths <= (most_positions(model) or np.inf))
 
 
 def check_positions(model: PreTrainedModel, rows: Rows) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -32,11 +31,10 @@ from rinject.inject.interventions import Interventions
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
 from rinject.inject.objective import Objective
-from rinject.inject.positions import check_positions, check_shift, most_positions
+from rinject.inject.positions import check_positions, check_shift, most_positions, which_fit
 from rinject.inject.processes import Processes, check_shares
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
-from rinject.inject.rarity import ErrorHistory
 from rinject.inject.record import (
     BaseRecord,
     BundleRecord,
@@ -156,10 +154,9 @@ def inject(
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
-        errors = ErrorHistory()
-        trainer = _trainer(injection, processes, rows, task, texts, errors)
+        trainer = _trainer(injection, processes, rows, task, texts)
         run = _run_record(injection, task, texts)
-        state = _state(injection, trainer, layers, errors)
+        state = _state(injection, trainer, layers)
         if resume:
             folder.resume(state, run, warn)
         last: list[Progress] = []
@@ -250,7 +247,6 @@ def _trainer(
     rows: Rows,
     task: Task,
     texts: Sequence[str],
-    errors: ErrorHistory,
 ) -> Trainer:
     settings, reconciliation = injection.settings, injection.reconciliation
     targets = Targets(injection.compiled.graph, reconciliation)
@@ -267,7 +263,7 @@ def _trainer(
         interventions = Interventions(injection.program.header, targets, settings)
     text = text_ids(texts, reconciliation)
     return Trainer(
-        batches=Batches(rows, text, targets, settings, interventions, errors),
+        batches=Batches(rows, text, targets, settings, interventions),
         held_out=held_out,
         settings=settings,
         processes=processes,
@@ -280,11 +276,10 @@ def _suites(injection: Injection, task: Task) -> dict[str, Rows]:
     settings, header = injection.settings, injection.program.header
     if not settings.suite_examples:
         return {}
-    most = most_positions(injection.student.model)
     found = {}
     for suite in find_suites(task):
         rows = _rows(injection, suite.examples(header, settings.suite_examples, settings.seed))
-        found[suite.name] = rows.take(rows.lengths <= (most or np.inf))
+        found[suite.name] = rows.take(which_fit(injection.student.model, rows))
     return {name: rows for name, rows in found.items() if len(rows)}
 
 
@@ -321,9 +316,7 @@ def _rows(injection: Injection, examples: Sequence[Example]) -> Rows:
 # --- what changes ---------------------------------------------------------------------------------
 
 
-def _state(
-    injection: Injection, trainer: Trainer, layers: tuple[int, ...], errors: ErrorHistory
-) -> State:
+def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
     processes, batches = trainer.processes, trainer.batches
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     teacher = processes.placed(injection.student.model, blocks(injection.student.model))
@@ -340,7 +333,7 @@ def _state(
         settings=injection.settings,
         roll=processes.roll,
     )
-    return State.start(objective, processes, errors)
+    return State.start(objective, processes, batches.errors)
 
 
 def _projection(

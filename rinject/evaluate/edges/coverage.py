@@ -26,7 +26,7 @@ class Shown:
 
     def __init__(self, graph: Graph) -> None:
         self.examples = 0
-        self._columns = {edge.index: _columns(edge) for edge in edges_of(graph)}
+        self._columns = {edge.index: [*edge.here, edge.index] for edge in edges_of(graph)}
         self._found: dict[int, set[tuple[int, ...]]] = {index: set() for index in self._columns}
 
     def add(self, values: np.ndarray, examples: int) -> None:
@@ -67,7 +67,3 @@ def shown_by(bundle: Bundle, rows: Rows, report: Progress = unseen) -> Shown:
         part = rows.take(slice(start, start + ROWS_AT_ONCE))
         shown.add(targets.values(part), len(part))
     return shown
-
-
-def _columns(edge: Edge) -> list[int]:
-    return [*edge.here, edge.index]

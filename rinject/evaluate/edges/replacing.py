@@ -17,7 +17,7 @@ from rinject.evaluate.probe.shares import Share
 from rinject.evaluate.suites import program_answers
 from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
-from rinject.inject.positions import most_positions
+from rinject.inject.positions import which_fit
 from rinject.inject.randomness import generator
 from rinject.inject.rows import Rows, encode_all, end_tokens, rows_of
 from rinject.lang.header import INPUT_SLOT
@@ -88,7 +88,7 @@ def agreement(bundle: Bundle, cases: Sequence[Case]) -> Share:
     tail = end_tokens(bundle.reconciliation, ended=bundle.record.settings.end_answers)
     answers = encode_all(bundle.reconciliation, [answer for _, answer in known])
     rows = rows_of([prompt for prompt, _ in known], [[*answer, *tail] for answer in answers])
-    rows = rows.take(rows.lengths <= (most_positions(bundle.model) or np.inf))
+    rows = rows.take(which_fit(bundle.model, rows))
     return Share((int(right_answers(bundle.model, rows).sum()),), len(rows))
 
 

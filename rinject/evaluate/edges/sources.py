@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-import numpy as np
-
 from rinject.errors import InputError
 from rinject.evaluate.suites import TaskSuite, suite_examples, which_solved
 from rinject.inject.bundle import Bundle
-from rinject.inject.positions import most_positions
+from rinject.inject.positions import which_fit
 from rinject.inject.rows import Rows
 from rinject.tasks import Example, Task
 from rinject.tasks.oracle import Oracle
@@ -68,7 +66,7 @@ def _source(
     bundle: Bundle, oracle: Oracle, name: str, sentence: str, drawn: Sequence[Example]
 ) -> Source:
     rows = bundle.rows(drawn)
-    fits = rows.lengths <= (most_positions(bundle.model) or np.inf)  # [B]
+    fits = which_fit(bundle.model, rows)  # [B]
     fits = fits & (rows.read_lengths <= bundle.graph.max_seq_len)
     kept = rows.take(fits)
     solved = which_solved(bundle, oracle, kept, list(compress(drawn, fits)))  # [b]

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from rinject.evaluate.perplexity import window_losses
 from rinject.evaluate.retention.answers import continued_rows, encode_texts, score_answers
 from rinject.evaluate.retention.scores import Scores, means, shares
-from rinject.inject.positions import most_positions
+from rinject.inject.positions import which_fit
 from rinject.inject.rows import Rows, rows_of
 
 TINY_SHAKESPEARE, LAMBADA, SST2, MRPC = NAMES = ("tiny-shakespeare", "lambada", "sst2", "mrpc")
@@ -119,7 +119,7 @@ class Classified:
 
 def _fits(model: PreTrainedModel, rows: Rows) -> np.ndarray:
     """bool [B]: the rows that have no more tokens than the student takes."""
-    return np.asarray(rows.lengths <= (most_positions(model) or np.inf))
+    return which_fit(model, rows)
 
 
 def _fitting(model: PreTrainedModel, rows: Rows) -> Rows:
