@@ -120,7 +120,8 @@ class Batches:
         self.examples, self.text_ids = examples, text_ids
         self.targets, self.settings, self.interventions = targets, settings, interventions
         self.errors = ErrorHistory()
-        self._rarity = self._rarity_of_examples() if settings.rare else None
+        asks_rarity = settings.rare or settings.seeks_rare_swaps
+        self._rarity = self._rarity_of_examples() if asks_rarity else None
         self._worth: tuple[Errors | None, np.ndarray] | None = None  # [E], and for which errors
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
@@ -156,7 +157,8 @@ class Batches:
     def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened | None:
         if self.interventions is None or not self.interventions.is_due(step):
             return None
-        return self.interventions.at(step, rows, values)
+        rarity = self._rarity if self.settings.seeks_rare_swaps else None
+        return self.interventions.at(step, rows, values, rarity)
 
     def _shifts(self, step: int, rows: int) -> Tensor | None:
         """int64 [rows]: where each row of a step begins."""
@@ -259,7 +261,7 @@ class Batches:
         count = STEPS_AHEAD * self.settings.task_rows
         chosen = self._in_turn(block * count, count)
         chance = generator(self.settings.seed, "examples of a block", block)
-        if self._rarity is not None:
+        if self._rarity is not None and self.settings.rare:
             for_rare = chance.random(count) < self.settings.rare
             worth = self._worth_in(self._rarity, block)
             drawn = chance.choice(len(self.examples), size=count, p=worth)

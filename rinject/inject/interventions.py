@@ -7,8 +7,9 @@ stream is drawn evenly, and, evenly, one of two kinds of places: all positions t
 answer token take their part of the stream from the same positions of another row; or a quarter of
 the positions that the program reads take it from anywhere in the batch. Then `interchange_tries`
 times a group of the variables that the layer computes, each with probability one half, and where
-each place takes from; of these the draw is taken that changes most of what follows. So the edges of
-the program are trained where they matter. Where a variable of the group has no value, all stays.
+each place takes from; of these the draw is taken that changes most of what follows, or (under
+`interchange_seek`) most that is rare. So the edges of the program are trained where they matter,
+and where no example reaches. Where a variable of the group has no value, all stays.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from rinject.graph.tables import NONE
 from rinject.inject.interchange import Swap, swapped_values
 from rinject.inject.randomness import generator
+from rinject.inject.rarity import Rarity
 from rinject.inject.rows import Rows, rows_of, written_outputs
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
@@ -69,8 +71,13 @@ class Interventions:
         begun = step >= settings.interchange_start * settings.steps
         return begun and step % settings.interchange_every == 0
 
-    def at(self, step: int, rows: Rows, read_values: np.ndarray) -> Intervened:
-        """The rows of a step, whose variables are `read_values` [N, V], under its intervention."""
+    def at(
+        self, step: int, rows: Rows, read_values: np.ndarray, rarity: Rarity | None = None
+    ) -> Intervened:
+        """The rows of a step, whose variables are `read_values` [N, V], under its intervention.
+
+        With `rarity` the draw is taken that brings about most that is rare.
+        """
         chance = generator(self.settings.seed, "interchange", step)
         read = rows.are_read()  # [B, T]
         ids, own = np.full(read.shape, NONE), self.targets.program_ids(rows)
@@ -83,7 +90,7 @@ class Interventions:
             self._tried(self._drawn(chance, layer, places(chance, rows), values), ids, values)
             for _ in range(self.settings.interchange_tries)
         ]
-        swap, after, _ = max(tries, key=lambda tried: tried[-1])
+        swap, after = max(tries, key=lambda tried: self._gain(tried[0], tried[1], values, rarity))
         answer = self._spelled if self.spelled else self._at_once
         answered, asked, answers = answer(rows, after[..., self._output])
         swap = swap.moved(rows.ids.shape[1], answered.ids.shape[1])
@@ -101,15 +108,18 @@ class Interventions:
         known = present[:, variables[taken]].all(axis=1)  # [K]
         return Swap(layer, tuple(variables[taken].tolist()), there[known], sources[known])
 
-    def _tried(
-        self, swap: Swap, ids: np.ndarray, values: np.ndarray
-    ) -> tuple[Swap, np.ndarray, int]:
-        """A swap, the variables [B, T, V] after it, and how many values of what follows change."""
-        after = swapped_values(self.targets.graph, ids, values, swap)
+    def _tried(self, swap: Swap, ids: np.ndarray, values: np.ndarray) -> tuple[Swap, np.ndarray]:
+        """A swap, and the variables [B, T, V] after it."""
+        return swap, swapped_values(self.targets.graph, ids, values, swap)
+
+    def _gain(
+        self, swap: Swap, after: np.ndarray, values: np.ndarray, rarity: Rarity | None
+    ) -> float:
+        """How many values of what follows change, or how rare those are that come about."""
         follows = self._layers > swap.layer  # [V]
         follows[self._output] = True
-        changed = (after != values) & (after != NONE)  # [B, T, V]
-        return swap, after, int(changed[..., follows].sum())
+        changed = (after != values) & (after != NONE) & follows  # [B, T, V]
+        return float(changed.sum() if rarity is None else rarity.of_values(after)[changed].sum())
 
     def _at_once(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
         """Rows with the whole answers that follow from the outputs [B, T]."""

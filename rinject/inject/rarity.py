@@ -71,8 +71,22 @@ class Rarity:
         kind = np.min_scalar_type(-int(values.max(initial=0)) - 1)  # there are millions of them
         self._values = np.ascontiguousarray(values.T, dtype=kind)  # [V, N]
         self._lengths = lengths
-        fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
-        self._shares = [_shares(column, fewest) for column in self._values]
+        self._fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
+        self._shares = [_shares(column, self._fewest) for column in self._values]
+
+    def of_values(self, values: np.ndarray) -> np.ndarray:
+        """float64 [..., V]: what each of the values [..., V] counts for being rare, 0 for none.
+
+        One that no example holds counts as the rarest of its variable.
+        """
+        found = np.zeros(values.shape)
+        for place, shares in enumerate(self._shares):
+            column = values[..., place]
+            unseen = 1 / self._fewest / max(1, int(np.count_nonzero(shares)))
+            counts = np.full(max(len(shares), int(column.max(initial=0)) + 1), unseen)
+            counts[: len(shares)] = shares
+            found[..., place] = np.where(column == NONE, 0.0, counts[column])
+        return found
 
     def worth(self, errors: Errors | None = None) -> np.ndarray:
         """float64 [E], of sum one: the share of all values that each example is worth.

@@ -19,6 +19,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "maps": ("shared", "per-layer"),
     "codes": ("auto", "free", "orthogonal"),
     "seek": ("rare", "wrong"),
+    "interchange_seek": ("changed", "rare"),
     "roll": ("final-result", "subspace", "strict", "none"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
@@ -136,7 +137,10 @@ class InjectSettings:
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4
     """Interventions that are drawn for each of these steps; the one is taken that changes most of
-    what follows in the program."""
+    what follows in the program (see --interchange-seek)."""
+    interchange_seek: str = "changed"
+    """What that is measured by: how many values are `changed`; or how `rare` the values are that
+    come about, those most that no example holds."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None
@@ -262,6 +266,11 @@ class InjectSettings:
         """Whether what was read wrong decides what is drawn. Of the baseline only a probe reads,
         and that should change nothing."""
         return self.seek == "wrong" and self.rare > 0 and not self.is_baseline
+
+    @property
+    def seeks_rare_swaps(self) -> bool:
+        """Whether interventions are chosen by how rare the values are that they bring about."""
+        return self.is_interchange and self.interchange_seek == "rare"
 
     @property
     def is_baseline(self) -> bool:

@@ -16,6 +16,7 @@ from rinject.graph.tables import NONE
 from rinject.inject.interchange import Swap, swapped_part, swapped_stream, swapped_values
 from rinject.inject.interventions import Interventions
 from rinject.inject.projection import VariableSlice
+from rinject.inject.rarity import Rarity
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace, group_subspace, random_subspace, variable_subspace
@@ -278,6 +279,38 @@ def test_the_draw_is_taken_that_changes_most_of_what_follows():
         return sum(int((one.values != values)[:, layers > one.swap.layer].sum()) for one in found)
 
     assert changes(8) > changes(1)
+
+
+def test_rare_draws_bring_about_what_is_rare():
+    """Counted by what the examples hold, where any draw would change about as much."""
+    batches = small_injection.batches(method="interchange", interchange_seek="rare")
+    rows = batches.task_rows(0)
+    values = batches.targets.values(rows)
+    known = Rarity(batches.sampled_values(len(batches.examples)), batches.examples.read_lengths)
+    layers = np.array([one.layer for one in batches.targets.graph.variables])
+
+    def rare(rarity: Rarity | None) -> float:
+        drawn, _ = interventions(
+            small_injection.program().header, batches.targets, interchange_tries=8
+        )
+        found = [drawn.at(step, rows, values, rarity) for step in range(20)]
+        return sum(
+            known.of_values(one.values)[(one.values != values) & (layers > one.swap.layer)].sum()
+            for one in found
+        )
+
+    assert rare(known) > rare(None)
+
+
+def test_interventions_are_compared_by_rarity_where_told():
+    plain, rare = (
+        small_injection.batches(method="interchange", interchange_start=0, interchange_seek=word)
+        for word in ("changed", "rare")
+    )
+    swaps = [[one.at(step).swap for step in range(0, 20, 2)] for one in (plain, rare)]
+    assert any(
+        not np.array_equal(one.places, other.places) for one, other in zip(*swaps, strict=True)
+    )
 
 
 def test_strict_keeps_codes_alone_at_every_aligned_layer():

@@ -23,6 +23,14 @@ def test_rare_values_are_worth_more():
     assert worth == pytest.approx([1 / 6, 1 / 6, 1 / 6, 1 / 2])
 
 
+def test_a_value_that_no_example_holds_counts_as_the_rarest():
+    known = Rarity(np.array([[0, 4]] * 1000 + [[1, 4]]), np.ones(1001, dtype=int))
+    found = known.of_values(np.array([[0, 4], [1, 5], [2, -1]]))  # [3, V]
+    fewest = FEWEST_PER_THOUSAND * 1001 / 1000
+    assert found[:, 0] == pytest.approx([1 / 2000, 1 / fewest / 2, 1 / fewest / 2])
+    assert found[:, 1] == pytest.approx([1 / fewest, 1 / fewest, 0])  # it never changed
+
+
 def test_each_variable_and_each_value_counts_alike():
     values = np.array([[0, 0], [0, 1], [1, 2], [1, -1]])
     worth = rarity(values, np.array([2, 2]))
