@@ -30,7 +30,7 @@ from rinject.inject.losses import (
     slice_alignment,
 )
 from rinject.inject.projection import Maps
-from rinject.inject.roll import Roll, kept_subspace, roll_around, roll_rows
+from rinject.inject.roll import Roll, kept_subspace, roll_around, roll_rows, set_in_text
 from rinject.inject.rows import FILLER
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace
@@ -218,10 +218,14 @@ class Objective(nn.Module):
         rows = self._task_rows
         if not rows:
             return stream
-        rolled = roll_around(stream[:rows], self._kept[place], self._roll)
+        task, text = stream[:rows], stream[rows:]
+        if self.settings.roll_from == "text" and len(text):
+            rolled = set_in_text(task, text, self._kept[place])
+        else:
+            rolled = roll_around(task, self._kept[place], self._roll)
         if self._are_rolled is not None:
-            rolled = torch.where(self._are_rolled[:, None, None], rolled, stream[:rows])
-        return torch.cat([rolled, stream[rows:]])
+            rolled = torch.where(self._are_rolled[:, None, None], rolled, task)
+        return torch.cat([rolled, text])
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with the intervention on it, if any."""

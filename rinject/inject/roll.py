@@ -40,6 +40,16 @@ def roll_around(stream: Tensor, subspace: Subspace, roll: Roll = roll_rows) -> T
     return roll((stream - kept).detach()) + kept
 
 
+def set_in_text(stream: Tensor, text: Tensor, subspace: Subspace) -> Tensor:
+    """h' = (t - P t) + P h: the same with what is outside of the subspace from ordinary text t.
+
+    Stream [B, T, D], text [K, T, D]; rows of text serve in turn. No gradient flows through them.
+    """
+    around = (text - subspace.part(text)).detach()  # [K, T, D]
+    turns = torch.arange(len(stream), device=stream.device) % len(text)
+    return around[turns] + subspace.part(stream)
+
+
 @torch.no_grad()
 def kept_subspace(maps: Maps, variable: str | None, layer: int) -> Subspace:
     """What stays in place at a compiled stream: one variable's subspace, or (None) that of all.

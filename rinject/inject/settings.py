@@ -21,6 +21,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "seek": ("rare", "wrong"),
     "interchange_seek": ("changed", "rare"),
     "roll": ("final-result", "subspace", "strict", "none"),
+    "roll_from": ("examples", "text"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
     "precision": ("auto", "float32", "bfloat16"),
@@ -130,6 +131,10 @@ class InjectSettings:
     roll_share: float = 1.0
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
+    roll_from: str = "examples"
+    """Where that comes from which is not kept: other `examples` (the paper), or ordinary `text` in
+    the same forward pass, where there is any: then answers cannot rest on anything that all
+    examples share."""
     interchange_every: int = 2
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""

@@ -10,7 +10,7 @@ import torch
 from torch import distributed
 
 from rinject.inject.projection import Projection, VariableSlice
-from rinject.inject.roll import roll_around, roll_rows, roll_shared_rows, row_basis
+from rinject.inject.roll import roll_around, roll_rows, roll_shared_rows, row_basis, set_in_text
 from rinject.inject.subspaces import Subspace
 
 SLICES = (VariableSlice("many", 0, 20, 0), VariableSlice("answer", 20, 22, 1))
@@ -54,6 +54,20 @@ def test_gradients_pass_the_kept_part_only(projection):
         (roll_around(stream, Subspace.orthogonal(basis)) * weights).sum(), stream
     )
     torch.testing.assert_close(gradient, weights @ basis @ basis.mT)
+
+
+def test_what_is_kept_is_set_in_text(projection):
+    basis = row_basis(projection.maps(), "answer")
+    inside = basis @ basis.mT
+    stream = torch.randn(3, 5, WIDTH, requires_grad=True)
+    text = torch.randn(2, 5, WIDTH, requires_grad=True)
+    found = set_in_text(stream, text, Subspace.orthogonal(basis))
+    for row, source in enumerate((0, 1, 0)):
+        expected = stream[row] @ inside + text[source] @ (torch.eye(WIDTH) - inside)
+        torch.testing.assert_close(found[row], expected)
+    gradients = torch.autograd.grad(found.sum(), (stream, text), allow_unused=True)
+    assert gradients[0].abs().sum() > 0
+    assert gradients[1] is None
 
 
 def test_the_last_map_reads_its_output_as_before(projection):
