@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
 from rinject.tasks import Example, Task, up_to
 from rinject.tasks.covering import Covering
+from rinject.tasks.task import rule_of
 from rinject.tokens import Reconciliation
 
 
@@ -14,10 +18,22 @@ def training_examples(
 ) -> list[Example]:
     """Those that steps choose from: as many as they need, or as the task and the settings allow.
 
-    By the rule `coverage` they are the task's own and edits of them. Raises Exhausted where the
-    task has none.
+    By the rules `spread` and `coverage` they are the task's own and edits of them. Raises Exhausted
+    where the task has none, and InputError for edits that keep to a rule that it does not state.
     """
     needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
     if settings.data == "coverage":
         task = Covering(program, task, reconciliation)
+    elif settings.data == "spread":
+        task = Covering(program, task, reconciliation, _rule(task))
     return up_to(task, "train", min(needed, settings.examples), settings.seed)
+
+
+def _rule(task: Task) -> Callable[[str], bool]:
+    rule = rule_of(task)
+    if rule is None:
+        raise InputError(
+            f"the task of `{task.header.name}` does not say which inputs its rule can draw",
+            hint="give its class a method `allows(text)`, or leave out --data spread",
+        )
+    return rule

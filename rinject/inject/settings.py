@@ -13,7 +13,7 @@ from rinject.errors import InputError
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("tracr-injection", "finetune", "interchange"),
     "alignment": ("slice", "slice-cosine", "cosine"),
-    "data": ("paper", "coverage"),
+    "data": ("paper", "spread", "coverage"),
     "positions": ("read", "answer"),
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
@@ -59,9 +59,9 @@ class InjectSettings:
     """Loss of the map: `cosine` over the whole stream (the paper's); or within the slice of each
     variable its cross-entropy, `slice`, or its cosine, `slice-cosine`."""
     data: str = "paper"
-    """Which inputs to train on: those of the task's own rule, as in the `paper`; or, with
-    `coverage`, also edits of them that bring rare values, of any length that the program reads.
-    Suites are then no longer out of distribution."""
+    """Which inputs to train on: those that the task draws, as in the `paper`; or edits of them,
+    too, that bring rare values: such as the task's rule can draw, if hardly ever (`spread`), or any
+    that the program reads (`coverage`), after which suites are no longer out of distribution."""
     shift: int = 0
     """The position of each example's first token is drawn from 0 to this one, so that answers
     cannot rest on where a token stands. Text and all measuring begin at 0. Students whose positions

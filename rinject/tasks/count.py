@@ -25,5 +25,10 @@ class Count(Sampler):
         letters = rng.choices(LETTERS, k=rng.randint(SHORTEST, LONGEST))
         return " ".join(letters) if "y" in letters else self.draw(kind, rng)
 
+    def allows(self, text: str) -> bool:
+        """Whether the rule can draw an input."""
+        letters = text.split(" ")
+        return SHORTEST <= len(letters) <= LONGEST and {"y"} <= {*letters} <= {*LETTERS}
+
     def output(self, text: str) -> int:
         return text.split().count("x")

@@ -1,15 +1,16 @@
-"""Inputs beyond a task's own rule, with the program as the oracle: the data rule `coverage`.
+"""Inputs that cover what a program computes, with the program as the oracle.
 
 What a program supports is more than what its task draws: other lengths, values that hardly come up,
 characters that it ignores. Here training inputs are the task's own and edits of them. Of all edits
 with one answer those are taken that bring values, of any s-op at any position, which came up least
-in edits so far.
+in edits so far. Edits may go beyond the task's rule (`--data coverage`), or keep to what it allows
+(`--data spread`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -44,6 +45,8 @@ class Covering:
     task: Task
     reconciliation: Reconciliation
     """What the student's tokens are to the program: it labels what the student will read."""
+    allows: Callable[[str], bool] | None = None
+    """Which inputs edits may lead to; None for all that the program reads."""
 
     @property
     def header(self) -> Header:
@@ -111,7 +114,8 @@ class _Edits:
         self.covering, self.own, self.rng = covering, own, rng
         self.fresh = Fresh("train")
         self.known: list[str] = []
-        self.characters: list[str] = []
+        self.separator = covering.header.separator if covering.allows else ""
+        self.pieces: list[str] = []  # that inputs are made of
         self.seen: np.ndarray | float = 0.0  # [S]: inputs in which each value came up
         self.waiting: deque[tuple[str, Any]] = deque()
 
@@ -119,7 +123,8 @@ class _Edits:
         for text, value in self.own:
             if text not in self.fresh:
                 continue  # an edit led there before
-            self.characters += [one for one in sorted(set(text)) if one not in self.characters]
+            found = sorted({*self._split(text)})
+            self.pieces += [one for one in found if one not in self.pieces]
             self._keep(text)
             yield text, value
             if not self.waiting:
@@ -150,7 +155,9 @@ class _Edits:
     def _answered(self, texts: Iterable[str]) -> list[_Edit]:
         """The edits that are new, fit the program and have an answer."""
         longest = self.covering.oracle.longest
-        read = {text: self.covering.symbols(text) for text in texts if text in self.fresh}
+        allows = self.covering.allows or (lambda _: True)
+        new = (text for text in texts if text in self.fresh and allows(text))
+        read = {text: self.covering.symbols(text) for text in new}
         fitting = {text: one for text, one in read.items() if 0 < len(one) <= longest}
         outputs = self.covering.oracle.outputs_or_none(list(fitting.values()))
         made = (
@@ -170,31 +177,35 @@ class _Edits:
         return _Edit(text, symbols, output, answer)
 
     def _edit(self) -> str:
-        text = self.rng.choice(self.known)
+        pieces = self._split(self.rng.choice(self.known))
         for _ in range(self.rng.randint(1, MOST_EDITS)):
-            text = self._edited(text)
-        return text
+            pieces = self._edited(pieces)
+        return self.separator.join(pieces)
 
-    def _edited(self, text: str) -> str:
-        """One small change: characters replaced, left out, repeated, or taken from elsewhere."""
-        rng, one = self.rng, self._character()
-        start = rng.randint(0, len(text))
-        end = min(len(text), start + rng.choice((1, 1, 2, 4, 8, len(text))))
-        other = rng.choice(self.known)
+    def _split(self, text: str) -> list[str]:
+        return text.split(self.separator) if self.separator else list(text)
+
+    def _edited(self, pieces: list[str]) -> list[str]:
+        """One small change: pieces replaced, left out, repeated, or taken from elsewhere."""
+        rng, one = self.rng, [self._piece()]
+        start = rng.randint(0, len(pieces))
+        end = min(len(pieces), start + rng.choice((1, 1, 2, 4, 8, len(pieces))))
+        other = self._split(rng.choice(self.known))
+        gone = rng.choice(pieces) if pieces else ""
         return rng.choice(
             (
-                text[:start] + one + text[start + 1 :],
-                text[:start] + text[end:],
-                text[:start] + one + text[start:],
-                text[:end] + text[start:],
-                text[:start] + other[start:],
-                text.replace(rng.choice(text), one) if text else one,
+                pieces[:start] + one + pieces[start + 1 :],
+                pieces[:start] + pieces[end:],
+                pieces[:start] + one + pieces[start:],
+                pieces[:end] + pieces[start:],
+                pieces[:start] + other[start:],
+                [one[0] if was == gone else was for was in pieces] or one,
             )
         )
 
-    def _character(self) -> str:
-        others = self.rng.random() < SHARE_OF_OTHERS
-        return self.rng.choice(OTHERS if others else self.characters)
+    def _piece(self) -> str:
+        others = self.covering.allows is None and self.rng.random() < SHARE_OF_OTHERS
+        return self.rng.choice(OTHERS if others else self.pieces)
 
 
 def _evenly(drawn: Sequence[_Edit], order: Iterable[int]) -> list[int]:

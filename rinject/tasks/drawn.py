@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,20 @@ class Drawn:
             return self.header.lengths
         one, two = (self._most_tokens(n) for n in (1, 2))
         return 1, 1 + (self.oracle.longest - one) // max(two - one, 1)
+
+    def allows(self, text: str) -> bool:
+        """Whether an input is made of the alphabet's symbols, as many as `lengths` says."""
+        return self._form.fullmatch(text) is not None
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        """What inputs look like."""
+        texts = sorted((one for name in self.header.alphabet for one in self._texts[name]), key=len)
+        piece = f"(?:{'|'.join(map(re.escape, reversed(texts)))})"
+        fewest, most = self.lengths
+        further = f"(?:{re.escape(self.header.separator)}{piece})"
+        some = f"{piece}{further}{{{max(fewest - 1, 0)},{most - 1}}}"
+        return re.compile(some if fewest else f"(?:{some})?")
 
     def output(self, text: str) -> Any:
         return self.oracle.output(text)

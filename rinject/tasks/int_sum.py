@@ -39,6 +39,13 @@ class IntSum:
             hint=f"these were all pairs of numbers below {self.below:,} in this split",
         )
 
+    def allows(self, text: str) -> bool:
+        """Whether an input is one of the pairs."""
+        numbers = _SUM.fullmatch(text)
+        return numbers is not None and all(
+            number == str(int(number)) and int(number) < self.below for number in numbers.groups()
+        )
+
     def output(self, text: str) -> tuple[int, ...]:
         """The digits of the sum. Raises InputError for anything but `first + second`."""
         numbers = _SUM.fullmatch(text)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -18,7 +19,7 @@ from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.agreement import check_agreement
 from rinject.tasks.source import TaskSource, read
 from rinject.tasks.suites import Suite
-from rinject.tasks.task import Exhausted, Split, Task, digest
+from rinject.tasks.task import Exhausted, Split, Task, digest, rule_of
 
 FORM = "write FILE.py:NAME, as in --task walks.py:Walks, or FILE.jsonl"
 NEEDED = "it needs `cases(split, rng)` and `output(text)`; rinject.tasks.Sampler has the first"
@@ -43,6 +44,16 @@ class OwnTask:
         if not all(isinstance(one, Suite) for one in found):
             raise self._wrong("has suites that are none", "make them with rinject.tasks.Suite")
         return found
+
+    @property
+    def allows(self) -> Callable[[str], bool] | None:
+        """Whether its rule can draw an input, where it says that."""
+        own = rule_of(self.task)
+        return None if own is None else partial(self._allows, own)
+
+    def _allows(self, own: Callable[[str], bool], text: str) -> bool:
+        with _explained(self.source):
+            return bool(own(text))
 
     def output(self, text: str) -> Any:
         with _explained(self.source):

@@ -30,6 +30,12 @@ class ShuffleDyck(Sampler):
             return "".join(rng.choices(BRACKETS, k=rng.randint(SHORTEST, LONGEST)))
         return correct_string(rng.randint((SHORTEST + 1) // 2, LONGEST // 2), rng)
 
+    def allows(self, text: str) -> bool:
+        """Whether the rule can draw an input; less those of the suite `almost balanced`, which come
+        up in random strings, if seldom."""
+        fits = SHORTEST <= len(text) <= LONGEST and {*text} <= {*BRACKETS}
+        return fits and not any(is_balanced(text + right) for _, right in PAIRS)
+
     def output(self, text: str) -> bool:
         return is_balanced(text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -55,6 +55,12 @@ class Task(Protocol):
 
         Of a program that spells its answers: the tuple of its values from there on, but the end.
         """
+
+
+def rule_of(task: Task) -> Callable[[str], bool] | None:
+    """Which inputs a task's rule can draw: its method `allows(text)`, where it has one."""
+    found: Callable[[str], bool] | None = getattr(task, "allows", None)
+    return found
 
 
 def split_of(text: str) -> Split:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,3 +58,12 @@ def test_the_program_counts_up_to_120_characters(letters: list[str]) -> None:
     meant = letters.count("x")
     assert PROGRAM.evaluate(Oracle(PROGRAM).read(text))[-1] == meant == TASK.output(text)
     assert example(TASK, text).answer == f" {meant}"
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [("x y x x y", True), ("y y y y y", True), ("x x x x x", False), ("x y", False),
+     (" ".join("y" * 41), False), ("x  y x x", False), ("x z y x x", False)],
+)  # fmt: skip
+def test_what_its_rule_allows(text, allowed):
+    assert Count(PROGRAM.header).allows(text) is allowed

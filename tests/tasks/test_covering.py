@@ -12,16 +12,30 @@ from rinject.lang import load_program
 from rinject.student import load_student
 from rinject.tasks import find_task, split_of
 from rinject.tasks.covering import Covering
+from rinject.tasks.task import rule_of
 from rinject.tokens import reconcile
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 
 
-@pytest.fixture(scope="module", params=["shuffle_dyck", "count", "int_sum"])
+NAMES = ("shuffle_dyck", "count", "int_sum")
+
+
+def covering_of(name: str, *, within: bool = False) -> Covering:
+    program = load_program(PROGRAMS / f"{name}.rasp")
+    tokenizer, task = load_student("tiny").tokenizer, find_task(program)
+    allows = rule_of(task) if within else None
+    return Covering(program, task, reconcile(tokenizer, program.header), allows)
+
+
+@pytest.fixture(scope="module", params=NAMES)
 def covering(request) -> Covering:
-    program = load_program(PROGRAMS / f"{request.param}.rasp")
-    tokenizer = load_student("tiny").tokenizer
-    return Covering(program, find_task(program), reconcile(tokenizer, program.header))
+    return covering_of(request.param)
+
+
+@pytest.fixture(scope="module", params=[name for name in NAMES if name != "int_sum"])
+def spread(request) -> Covering:
+    return covering_of(request.param, within=True)
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +87,19 @@ def test_held_out_inputs_are_the_task_s_own(covering, split):
 
 def test_the_same_chance_gives_the_same_inputs(covering, drawn):
     assert list(islice(covering.cases("train", Random(1)), 10)) == drawn[:10]
+
+
+def test_edits_may_keep_to_the_task_s_rule(spread):
+    own = {text for text, _ in islice(spread.task.cases("train", Random(1)), 400)}
+    found = dict(islice(spread.cases("train", Random(1)), 400))
+    edits = [text for text in found if text not in own]
+    assert len(edits) > 150
+    assert all(spread.allows(text) for text in edits)
+    assert all(value == spread.task.output(text) for text, value in found.items())
+
+
+def test_spread_inputs_hold_counts_that_the_task_hardly_draws():
+    spread = covering_of("count", within=True)
+    outputs = {value for _, value in islice(spread.cases("train", Random(1)), 3000)}
+    own = {value for _, value in islice(spread.task.cases("train", Random(1)), 3000)}
+    assert max(own) < 34 <= max(outputs) <= 39

@@ -229,3 +229,14 @@ def test_no_output_value() -> None:
     body = "answer = aggregate(select(indices, indices + 1, ==), tokens);"
     with pytest.raises(RinjectError, match=r"no value at the end of the prompt on the input '.+'"):
         examples(find_task(alike(body=body)), "train", 10, seed=0)
+
+
+def test_what_its_header_draws_is_what_it_allows():
+    task = Drawn(alike())
+    found = [one.input for one in examples(task, "train", 100, seed=0)]
+    assert all(map(task.allows, found))
+    fewest, most = task.lengths
+    assert not any(map(task.allows, ["", found[0] + " ", found[0] + " ?"]))
+    letter = found[0][0]
+    assert not task.allows(" ".join(letter * (most + 1)))
+    assert not task.allows(" ".join(letter * (fewest - 1)))

@@ -106,3 +106,11 @@ def test_the_program_for_four_digits_has_a_task_of_its_own() -> None:
     assert oracle.outputs([oracle.read(text) for text in inputs]) == [
         task.output(text) for text in inputs
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [("1 + 449", True), ("0 + 0", True), ("450 + 1", False), ("01 + 2", False), ("1+2", False)],
+)
+def test_what_its_rule_allows(text, allowed):
+    assert IntSum(PROGRAM.header).allows(text) is allowed

@@ -18,6 +18,7 @@ from rinject.tasks import (
     up_to,
 )
 from rinject.tasks.source import LONGEST_KEPT
+from rinject.tasks.task import rule_of
 
 SAMPLER = """
 from __future__ import annotations
@@ -162,3 +163,19 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_bytes(b"Mine = '\xff'")
     with pytest.raises(InputError, match=r"not text in UTF-8 \(byte 8\)"):
         find_task(alike(), f"{tmp_path / 'mine.py'}:Mine")
+
+
+def test_its_rule(tmp_path: Path) -> None:
+    rule = "\n    def allows(self, text):\n        return 'c' not in text\n"
+    allows = rule_of(find_task(alike(), saved(tmp_path, SAMPLER + rule)))
+    assert allows is not None
+    assert [allows(text) for text in ("a b", "a c")] == [True, False]
+    assert rule_of(find_task(alike(), saved(tmp_path, SAMPLER))) is None
+
+
+def test_a_rule_that_fails_is_reported_with_its_line(tmp_path: Path) -> None:
+    rule = "\n    def allows(self, text):\n        return text.nothing\n"
+    allows = rule_of(find_task(alike(), saved(tmp_path, SAMPLER + rule)))
+    assert allows is not None
+    with pytest.raises(InputError, match=r"mine\.py"):
+        allows("a b")

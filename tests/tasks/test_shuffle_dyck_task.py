@@ -6,6 +6,8 @@ from itertools import product
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from rinject.lang import load_program
 from rinject.tasks import examples, find_task
 from rinject.tasks.shuffle_dyck import BRACKETS, ShuffleDyck, correct_string, is_balanced
@@ -44,3 +46,13 @@ def test_the_kinds_are_what_they_say() -> None:
     task, rng = ShuffleDyck(PROGRAM.header), Random(0)
     assert all(is_balanced(task.draw("correct", rng)) for _ in range(200))
     assert sum(is_balanced(task.draw("random", rng)) for _ in range(200)) < 20
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [("([)]{}", True), ("((((((", True), ("()()(", False), ("([)]{", False), ("()", False),
+     ("()" * 16, False), ("()<>()", False)],
+)  # fmt: skip
+def test_what_its_rule_allows(text, allowed):
+    """Less what the suite of almost balanced strings holds."""
+    assert ShuffleDyck(PROGRAM.header).allows(text) is allowed
