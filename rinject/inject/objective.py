@@ -87,6 +87,7 @@ class Objective(nn.Module):
         self._teacher = (teacher,)  # in a tuple: it is no part of what is trained
         self._roll = roll
         self._captured: dict[int, Tensor] = {}
+        self._written: dict[int, Tensor] = {}  # streams of the text, where it went before the task
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
         self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
@@ -178,15 +179,16 @@ class Objective(nn.Module):
         )
 
     def _apart(self, batch: Batch) -> Seen:
+        written = None
+        if batch.text_ids.numel():
+            self._task_rows = 0
+            written = flat(self.student(input_ids=batch.text_ids, use_cache=False).logits)
+            self._written = dict(self._captured)
         self._swap = batch.swap
         rows = len(batch.ids)
         answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
-        streams = self._streams(batch.aligned_places)
-        if not batch.text_ids.numel():
-            return Seen(answered, streams, None)
-        self._task_rows = 0
-        written = self.student(input_ids=batch.text_ids, use_cache=False).logits
-        return Seen(answered, streams, flat(written))
+        self._written = {}
+        return Seen(answered, self._streams(batch.aligned_places), written)
 
     def _logits(self, ids: Tensor, task_rows: int, places: Tensor, shifts: Tensor | None) -> Tensor:
         """Logits [M, vocabulary] at flat places [M] of rows [B, T] that begin with task rows.
@@ -218,14 +220,15 @@ class Objective(nn.Module):
         rows = self._task_rows
         if not rows:
             return stream
-        task, text = stream[:rows], stream[rows:]
+        task, beside = stream[:rows], stream[rows:]
+        text = self._written.get(self.layers[place], beside)[:, : self.settings.text_tokens]
         if self.settings.roll_from == "text" and len(text):
             rolled = set_in_text(task, text, self._kept[place])
         else:
             rolled = roll_around(task, self._kept[place], self._roll)
         if self._are_rolled is not None:
             rolled = torch.where(self._are_rolled[:, None, None], rolled, task)
-        return torch.cat([rolled, text])
+        return torch.cat([rolled, beside])
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with the intervention on it, if any."""

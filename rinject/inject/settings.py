@@ -132,9 +132,8 @@ class InjectSettings:
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
     roll_from: str = "examples"
-    """Where that comes from which is not kept: other `examples` (the paper), or ordinary `text` in
-    the same forward pass, where there is any: then answers cannot rest on anything that all
-    examples share."""
+    """Where that comes from which is not kept: other `examples` (the paper), or on steps with text
+    from that `text`: then answers cannot rest on anything that all examples share."""
     interchange_every: int = 2
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""

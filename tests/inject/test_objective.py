@@ -137,14 +137,17 @@ def test_only_some_rows_are_rolled():
     torch.testing.assert_close(none + torch.stack(parts).sum(), everything)
 
 
-def test_what_is_not_kept_may_come_from_text():
-    from_text = small_injection.objective(roll_from="text", forward="joint")
-    others = small_injection.objective(forward="joint")
+@pytest.mark.parametrize("forward", ["joint", "apart"])
+def test_what_is_not_kept_may_come_from_text(forward):
+    from_text = small_injection.objective(roll_from="text", forward=forward)
+    others = small_injection.objective(forward=forward)
     batch = batch_of(text_tokens=12)
     text = torch.randint(from_text.student.config.vocab_size, batch.text_ids.shape)
     elsewhere = replace(batch, text_ids=text)  # other text
     assert losses_of(others, elsewhere)["answer"] == losses_of(others, batch)["answer"]
     assert losses_of(from_text, elsewhere)["answer"] != losses_of(from_text, batch)["answer"]
+    apart = small_injection.objective(roll_from="text", forward="apart")
+    torch.testing.assert_close(losses_of(from_text, batch), losses_of(apart, batch))
     without = replace(batch, text_ids=batch.text_ids[:0, :0], text_count=0)
     assert losses_of(from_text, without)["answer"] == losses_of(others, without)["answer"]
 

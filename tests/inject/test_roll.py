@@ -70,6 +70,13 @@ def test_what_is_kept_is_set_in_text(projection):
     assert gradients[1] is None
 
 
+def test_text_may_be_shorter():
+    text, stream = torch.randn(1, 2, WIDTH), torch.randn(2, 5, WIDTH)
+    nothing = Subspace.orthogonal(torch.zeros(WIDTH, 0))
+    found = set_in_text(stream, text, nothing)
+    torch.testing.assert_close(found, text[:, [0, 1, 0, 1, 0]].expand(2, -1, -1))
+
+
 def test_the_last_map_reads_its_output_as_before(projection):
     maps = projection.maps()
     stream = torch.randn(3, 5, WIDTH)
