@@ -87,7 +87,7 @@ class Objective(nn.Module):
         self._teacher = (teacher,)  # in a tuple: it is no part of what is trained
         self._roll = roll
         self._captured: dict[int, Tensor] = {}
-        self._written: dict[int, Tensor] = {}  # streams of the text, where it went before the task
+        self._text_streams: dict[int, Tensor] = {}  # by layer, where the text went before
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
         self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
@@ -183,11 +183,11 @@ class Objective(nn.Module):
         if batch.text_ids.numel():
             self._task_rows = 0
             written = flat(self.student(input_ids=batch.text_ids, use_cache=False).logits)
-            self._written = dict(self._captured)
+            self._text_streams = dict(self._captured)
         self._swap = batch.swap
         rows = len(batch.ids)
         answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
-        self._written = {}
+        self._text_streams = {}
         return Seen(answered, self._streams(batch.aligned_places), written)
 
     def _logits(self, ids: Tensor, task_rows: int, places: Tensor, shifts: Tensor | None) -> Tensor:
@@ -221,7 +221,7 @@ class Objective(nn.Module):
         if not rows:
             return stream
         task, beside = stream[:rows], stream[rows:]
-        text = self._written.get(self.layers[place], beside)[:, : self.settings.text_tokens]
+        text = self._text_streams.get(self.layers[place], beside)[:, : self.settings.text_tokens]
         if self.settings.roll_from == "text" and len(text):
             rolled = set_in_text(task, text, self._kept[place])
         else:
