@@ -3,13 +3,14 @@
 Interchange intervention training, after Geiger et al., "Inducing causal structure for interpretable
 neural networks" (2022), section 4, and Gupta et al., "InterpBench" (2024), section 3. The rule: on
 every `interchange_every`-th step, from the share `interchange_start` of the steps on, one compiled
-stream is drawn evenly, and, evenly, one of two kinds of places: all positions that predict an
-answer token take their part of the stream from the same positions of another row; or a quarter of
-the positions that the program reads take it from anywhere in the batch. Then `interchange_tries`
-times a group of the variables that the layer computes, each with probability one half, and where
-each place takes from; of these the draw is taken that changes most of what follows, or (under
-`interchange_seek`) most that is rare. So the edges of the program are trained where they matter,
-and where no example reaches. Where a variable of the group has no value, all stays.
+stream is drawn evenly, and, evenly, one of three kinds of places: all positions that predict an
+answer token take their part of the stream from the same positions of another row, or each from any
+position that the program reads; or a quarter of all that it reads take it from any. Then
+`interchange_tries` times a group of the variables that the layer computes, each with probability
+one half, and where each place takes from; of these the draw is taken that changes most of what
+follows, or (under `interchange_seek`) most that is rare. So the edges of the program are trained
+where they matter, and where no example reaches. Where a variable of the group has no value, all
+stays.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ class Interventions:
         ids[:, : own.shape[1]] = own
         values = np.full((*read.shape, read_values.shape[-1]), NONE, dtype=np.int32)
         values[read] = read_values
-        layer, of_answers = int(chance.choice(list(self._groups))), chance.random() < 0.5
-        places = _answer_places if of_answers else _any_places
+        layer = int(chance.choice(list(self._groups)))
+        places = KINDS[chance.integers(len(KINDS))]
         tries = [
             self._tried(self._drawn(chance, layer, places(chance, rows), values), ids, values)
             for _ in range(self.settings.interchange_tries)
@@ -172,3 +173,13 @@ def _answer_places(chance: np.random.Generator, rows: Rows) -> Places:
     there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]
     fits = (there < width) & asked[other[rows_], np.minimum(there, width - 1)]
     return (rows_ * width + positions)[fits], (other[rows_] * width + there)[fits]
+
+
+def _answers_from_anywhere(chance: np.random.Generator, rows: Rows) -> Places:
+    """The places that predict an answer token take what other places hold, of any row: values that
+    are common there may never be due where answers are."""
+    asked = np.flatnonzero(rows.before_answer() & rows.are_read())  # [K]
+    return asked, chance.choice(np.flatnonzero(rows.are_read()), size=len(asked))
+
+
+KINDS = (_answer_places, _answers_from_anywhere, _any_places)

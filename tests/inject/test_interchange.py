@@ -243,20 +243,25 @@ def test_interventions_start_when_told_and_come_every_so_often():
     assert [step for step in range(20) if drawn.is_due(step)] == [12, 15, 18]
 
 
-def test_all_layers_and_both_kinds_of_places_are_drawn():
+def test_all_layers_and_all_kinds_of_places_are_drawn():
     batches = small_injection.batches()
     drawn, _ = interventions(small_injection.program().header, batches.targets)
     rows = batches.task_rows(0)
     values = batches.targets.values(rows)
-    found = [drawn.at(step, rows, values) for step in range(60)]
+    found = [drawn.at(step, rows, values) for step in range(90)]
     layers = {one.layer for one in batches.targets.graph.variables if one.size > 1}
     assert {one.swap.layer for one in found} == layers
     kinds = {
-        bool(one.rows.before_answer().reshape(-1)[one.swap.places].all())
+        tuple(bool(due(one.rows)[at].all()) for at in (one.swap.places, one.swap.sources))
         for one in found
         if len(one.swap.places)
     }
-    assert kinds == {True, False}
+    assert kinds == {(True, True), (True, False), (False, False)}
+
+
+def due(rows: Rows) -> np.ndarray:
+    """bool [B T]: the positions that the program reads and an answer is due at."""
+    return (rows.before_answer() & rows.are_read()).reshape(-1)
 
 
 def test_orthogonal_is_where_read_and_write_agree():
@@ -307,9 +312,9 @@ def test_interventions_are_compared_by_rarity_where_told():
         small_injection.batches(method="interchange", interchange_start=0, interchange_seek=word)
         for word in ("changed", "rare")
     )
-    swaps = [[one.at(step).swap for step in range(0, 20, 2)] for one in (plain, rare)]
+    swaps = [[one.at(step).swap for step in range(0, 100, 2)] for one in (plain, rare)]
     assert any(
-        not np.array_equal(one.places, other.places) for one, other in zip(*swaps, strict=True)
+        not np.array_equal(one.sources, other.sources) for one, other in zip(*swaps, strict=True)
     )
 
 
