@@ -3,14 +3,18 @@
 Interchange intervention training, after Geiger et al., "Inducing causal structure for interpretable
 neural networks" (2022), section 4, and Gupta et al., "InterpBench" (2024), section 3. The rule: on
 every `interchange_every`-th step, from the share `interchange_start` of the steps on, one compiled
-stream is drawn evenly, and, evenly, one of three kinds of places: all positions that predict an
-answer token take their part of the stream from the same positions of another row, or each from any
-position that the program reads; or a quarter of all that it reads take it from any. Then
-`interchange_tries` times a group of the variables that the layer computes, each with probability
-one half, and where each place takes from; of these the draw is taken that changes most of what
-follows, or (under `interchange_seek`) most that is rare. So the edges of the program are trained
-where they matter, and where no example reaches. Where a variable of the group has no value, all
-stays.
+stream is drawn evenly, and evenly one of three kinds of places that take their part of the stream
+from elsewhere:
+
+1. all positions that predict an answer token, from the same positions of another row;
+2. the same positions, each from any position that the program reads;
+3. a quarter of all positions that the program reads, each from any of them.
+
+Then `interchange_tries` times a group of the variables that the layer computes, each with
+probability one half, and where each place takes from; of these the draw is taken that changes most
+of what follows, or (under `interchange_seek`) most that is rare. So the edges of the program are
+trained where they matter, and where no example reaches. Where a variable of the group has no value,
+all stays.
 """
 
 from __future__ import annotations

@@ -71,18 +71,19 @@ class Rarity:
         kind = np.min_scalar_type(-int(values.max(initial=0)) - 1)  # there are millions of them
         self._values = np.ascontiguousarray(values.T, dtype=kind)  # [V, N]
         self._lengths = lengths
-        self._fewest = FEWEST_PER_THOUSAND * len(lengths) / 1000
+        self._fewest = max(1.0, FEWEST_PER_THOUSAND * len(lengths) / 1000)
         self._shares = [_shares(column, self._fewest) for column in self._values]
+        self._distinct = [len(np.unique(column[column != NONE])) for column in self._values]
 
     def of_values(self, values: np.ndarray) -> np.ndarray:
         """float64 [..., V]: what each of the values [..., V] counts for being rare, 0 for none.
 
-        One that no example holds counts as the rarest of its variable.
+        One that no example holds counts as one that hardly occurs.
         """
         found = np.zeros(values.shape)
         for place, shares in enumerate(self._shares):
             column = values[..., place]
-            unseen = 1 / self._fewest / max(1, int(np.count_nonzero(shares)))
+            unseen = 1 / self._fewest / max(1, self._distinct[place])
             counts = np.full(max(len(shares), int(column.max(initial=0)) + 1), unseen)
             counts[: len(shares)] = shares
             found[..., place] = np.where(column == NONE, 0.0, counts[column])

@@ -43,13 +43,14 @@ def roll_around(stream: Tensor, subspace: Subspace, roll: Roll = roll_rows) -> T
 def set_in_text(stream: Tensor, text: Tensor, subspace: Subspace) -> Tensor:
     """h' = (t - P t) + P h: the same with what is outside of the subspace from ordinary text t.
 
-    Stream [B, T, D], text [K, W, D]; rows of text serve in turn, and so do their positions where
-    there are fewer. No gradient flows through them.
+    Stream [B, T, D], text [K, W, D]. Each row of text serves as many rows, one after the other, so
+    that the parts of a batch in several processes do as the whole; its positions serve in turn
+    where there are fewer. No gradient flows through the text.
     """
     around = (text - subspace.part(text)).detach()  # [K, W, D]
     rows, places = (torch.arange(size, device=stream.device) for size in stream.shape[:2])
-    chosen = around[rows % len(text)][:, places % text.shape[1]]  # [B, T, D]
-    return chosen + subspace.part(stream)
+    chosen = around[rows * len(text) // len(stream)]  # [B, W, D]
+    return chosen[:, places % text.shape[1]] + subspace.part(stream)
 
 
 @torch.no_grad()

@@ -132,8 +132,8 @@ class InjectSettings:
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
     roll_from: str = "examples"
-    """Where that comes from which is not kept: other `examples` (the paper), or on steps with text
-    from that `text`: then answers cannot rest on anything that all examples share."""
+    """Where the part comes from that --roll does not keep: other `examples` (the paper), or on
+    steps with text from that `text`, which shares nothing with the task."""
     interchange_every: int = 2
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""
@@ -143,8 +143,8 @@ class InjectSettings:
     """Interventions that are drawn for each of these steps; the one is taken that changes most of
     what follows in the program (see --interchange-seek)."""
     interchange_seek: str = "changed"
-    """What that is measured by: how many values are `changed`; or how `rare` the values are that
-    come about, those most that no example holds."""
+    """How interventions of --interchange-tries are compared: by how many values are `changed`; or
+    by how `rare` the values are that come about, those most that hardly any example holds."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None

@@ -19,17 +19,19 @@ from typing import Any
 
 import numpy as np
 
+from rinject.errors import InputError
 from rinject.graph.tables import NONE
 from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.registry import task_source
 from rinject.tasks.sampler import Fresh
 from rinject.tasks.source import TaskSource
-from rinject.tasks.task import Split, Task, fill_prompt
+from rinject.tasks.task import Split, Task, fill_prompt, split_of
 from rinject.tokens import Reconciliation
 
 BATCH = 256  # edits evaluated at a time
 TAKEN = 64  # of a batch, those that bring most
+MOST_VAIN = 20  # batches in a row that bring nothing: there is nothing left
 MOST_EDITS = 6
 REMEMBERED = 512  # inputs that edits are made of
 OTHERS = "zqk#"
@@ -116,18 +118,22 @@ class _Edits:
         self.known: list[str] = []
         self.separator = covering.header.separator if covering.allows else ""
         self.pieces: list[str] = []  # that inputs are made of
+        self.have: set[str] = set()  # the same
+        self.vain = 0  # batches in a row without an edit
         self.seen: np.ndarray | float = 0.0  # [S]: inputs in which each value came up
         self.waiting: deque[tuple[str, Any]] = deque()
 
     def mixed(self) -> Iterator[tuple[str, Any]]:
         for text, value in self.own:
+            self._check_split(text)
             if text not in self.fresh:
                 continue  # an edit led there before
-            found = sorted({*self._split(text)})
-            self.pieces += [one for one in found if one not in self.pieces]
+            new = sorted({*self._split(text)} - self.have)
+            self.pieces += new
+            self.have.update(new)
             self._keep(text)
             yield text, value
-            if not self.waiting:
+            if not self.waiting and self.pieces and self.vain < MOST_VAIN:
                 self._fill()
             if self.waiting:
                 yield self.waiting.popleft()
@@ -142,7 +148,9 @@ class _Edits:
     def _fill(self) -> None:
         """Lets edits of a batch wait: those that bring most of what is rare, all answers alike."""
         drawn = self._answered({self._edit(): None for _ in range(BATCH)})
+        self.vain = 0 if drawn else self.vain + 1
         if not drawn:
+            self._check_found()
             return
         values = self.covering.values([one.symbols for one in drawn])  # [B, S]
         worth = values @ (1 / (1 + self.seen + values.sum(axis=0)))  # [B]
@@ -151,6 +159,25 @@ class _Edits:
         for one in (drawn[place] for place in taken):
             self._keep(one.text)
             self.waiting.append((one.text, one.output))
+
+    def _check_split(self, text: str) -> None:
+        """Edits are parted by their characters: those of a task that parts otherwise could lead to
+        its held-out inputs."""
+        if split_of(text) != self.fresh.split:
+            raise InputError(
+                f"the task of `{self.covering.header.name}` trains on {text!r}, which"
+                f" rinject.tasks.split_of holds out for {split_of(text)}",
+                hint="part inputs by that, or train with --data paper",
+            )
+
+    def _check_found(self) -> None:
+        """A rule that nothing ever keeps to is a mistake; one that is used up is not."""
+        if self.vain == MOST_VAIN and isinstance(self.seen, float):
+            raise InputError(
+                f"of {MOST_VAIN * BATCH:,} edits of inputs of `{self.covering.header.name}` none"
+                " can be trained on: the task's rule allows none, or the program answers none",
+                hint="look at `allows(text)`, or train with --data paper",
+            )
 
     def _answered(self, texts: Iterable[str]) -> list[_Edit]:
         """The edits that are new, fit the program and have an answer."""
@@ -183,7 +210,7 @@ class _Edits:
         return self.separator.join(pieces)
 
     def _split(self, text: str) -> list[str]:
-        return text.split(self.separator) if self.separator else list(text)
+        return text.split(self.separator) if self.separator and text else list(text)
 
     def _edited(self, pieces: list[str]) -> list[str]:
         """One small change: pieces replaced, left out, repeated, or taken from elsewhere."""

@@ -96,17 +96,20 @@ class Drawn:
 
     def allows(self, text: str) -> bool:
         """Whether an input is made of the alphabet's symbols, as many as `lengths` says."""
-        return self._form.fullmatch(text) is not None
+        separator, (fewest, most) = self.header.separator, self.lengths
+        pieces = text.split(separator) if separator else self._longest_piece.findall(text)
+        return fewest <= len(pieces) <= most and all(one in self._pieces for one in pieces)
 
     @cached_property
-    def _form(self) -> re.Pattern[str]:
-        """What inputs look like."""
-        texts = sorted((one for name in self.header.alphabet for one in self._texts[name]), key=len)
-        piece = f"(?:{'|'.join(map(re.escape, reversed(texts)))})"
-        fewest, most = self.lengths
-        further = f"(?:{re.escape(self.header.separator)}{piece})"
-        some = f"{piece}{further}{{{max(fewest - 1, 0)},{most - 1}}}"
-        return re.compile(some if fewest else f"(?:{some})?")
+    def _pieces(self) -> frozenset[str]:
+        """All that the symbols of the alphabet are written as."""
+        return frozenset(text for name in self.header.alphabet for text in self._texts[name])
+
+    @cached_property
+    def _longest_piece(self) -> re.Pattern[str]:
+        """The longest piece that comes next, or any other character."""
+        longest_first = sorted(self._pieces, key=len, reverse=True)
+        return re.compile("|".join([*map(re.escape, longest_first), "."]), re.DOTALL)
 
     def output(self, text: str) -> Any:
         return self.oracle.output(text)

@@ -48,10 +48,15 @@ class OwnTask:
     @property
     def allows(self) -> Callable[[str], bool] | None:
         """Whether its rule can draw an input, where it says that."""
-        own = rule_of(self.task)
-        return None if own is None else partial(self._allows, own)
+        with _explained(self.source):
+            own = rule_of(self.task)
+        if own is None:
+            return None
+        if not callable(own):
+            raise self._wrong("has an `allows` that is no method", "it is asked: allows(text)")
+        return partial(self._allowed_by, own)
 
-    def _allows(self, own: Callable[[str], bool], text: str) -> bool:
+    def _allowed_by(self, own: Callable[[str], bool], text: str) -> bool:
         with _explained(self.source):
             return bool(own(text))
 

@@ -31,6 +31,12 @@ def test_a_value_that_no_example_holds_counts_as_the_rarest():
     assert found[:, 1] == pytest.approx([1 / fewest, 1 / fewest, 0])  # it never changed
 
 
+def test_values_between_those_held_count_as_any_other_that_is_not():
+    known = Rarity(np.array([[0]] * 10 + [[5]]), np.ones(11, dtype=int))
+    found = known.of_values(np.array([[0], [3], [5], [6]]))[:, 0]
+    assert found == pytest.approx([1 / 20, 1 / 2, 1 / 2, 1 / 2])
+
+
 def test_each_variable_and_each_value_counts_alike():
     values = np.array([[0, 0], [0, 1], [1, 2], [1, -1]])
     worth = rarity(values, np.array([2, 2]))

@@ -62,7 +62,7 @@ def test_what_is_kept_is_set_in_text(projection):
     stream = torch.randn(3, 5, WIDTH, requires_grad=True)
     text = torch.randn(2, 5, WIDTH, requires_grad=True)
     found = set_in_text(stream, text, Subspace.orthogonal(basis))
-    for row, source in enumerate((0, 1, 0)):
+    for row, source in enumerate((0, 0, 1)):
         expected = stream[row] @ inside + text[source] @ (torch.eye(WIDTH) - inside)
         torch.testing.assert_close(found[row], expected)
     gradients = torch.autograd.grad(found.sum(), (stream, text), allow_unused=True)

@@ -30,6 +30,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "ddp": {},
     "ddp-muon": {
         "optimizer": "muon", "roll": "subspace", "alignment": "cosine", "roll_share": 0.5,
+        "roll_from": "text",
     },
     "fsdp": {"forward": "joint"},
     "fsdp-subspace": {

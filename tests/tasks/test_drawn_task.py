@@ -240,3 +240,12 @@ def test_what_its_header_draws_is_what_it_allows():
     letter = found[0][0]
     assert not task.allows(" ".join(letter * (most + 1)))
     assert not task.allows(" ".join(letter * (fewest - 1)))
+
+
+def test_what_it_allows_without_separators_and_with_names_given_twice():
+    """And soon, however long a text that it does not allow is."""
+    text = BRACKETS.replace("lengths    4, 20;", 'lengths 4, 60; alphabet "(", ")", "(";')
+    task = Drawn(load_program(text=text.replace("longest    40", "longest 90")))
+    assert task.allows("(()))(")
+    assert not task.allows("(()")
+    assert not task.allows("(" * 50 + "?")

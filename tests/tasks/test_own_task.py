@@ -179,3 +179,9 @@ def test_a_rule_that_fails_is_reported_with_its_line(tmp_path: Path) -> None:
     assert allows is not None
     with pytest.raises(InputError, match=r"mine\.py"):
         allows("a b")
+
+
+def test_a_rule_has_to_be_a_method(tmp_path: Path) -> None:
+    task = find_task(alike(), saved(tmp_path, SAMPLER + "\n    allows = True\n"))
+    with pytest.raises(InputError, match="no method"):
+        rule_of(task)
