@@ -312,7 +312,7 @@ TINY: dict[str, Any] = {
     "beta": 10.0,
     "gamma": 20.0,
     "anchor": 0.2,
-    "roll_share": 0.5,
+    "roll_share": 0.8,
     "layer_map": "stretched",
     "warmup": 0.02,
     "decay": 0.6,
