@@ -91,11 +91,12 @@ class Interventions:
         values[read] = read_values
         layer = int(chance.choice(list(self._groups)))
         places = KINDS[chance.integers(len(KINDS))]
-        tries = [
-            self._tried(self._drawn(chance, layer, places(chance, rows), values), ids, values)
+        swaps = [
+            self._drawn(chance, layer, places(chance, rows), values)
             for _ in range(self.settings.interchange_tries)
         ]
-        swap, after = max(tries, key=lambda tried: self._gain(tried[0], tried[1], values, rarity))
+        tries = [(swap, swapped_values(self.targets.graph, ids, values, swap)) for swap in swaps]
+        swap, after = max(tries, key=lambda tried: self._gain(layer, tried[1], values, rarity))
         answer = self._spelled if self.spelled else self._at_once
         answered, asked, answers = answer(rows, after[..., self._output])
         swap = swap.moved(rows.ids.shape[1], answered.ids.shape[1])
@@ -113,15 +114,14 @@ class Interventions:
         known = present[:, variables[taken]].all(axis=1)  # [K]
         return Swap(layer, tuple(variables[taken].tolist()), there[known], sources[known])
 
-    def _tried(self, swap: Swap, ids: np.ndarray, values: np.ndarray) -> tuple[Swap, np.ndarray]:
-        """A swap, and the variables [B, T, V] after it."""
-        return swap, swapped_values(self.targets.graph, ids, values, swap)
-
     def _gain(
-        self, swap: Swap, after: np.ndarray, values: np.ndarray, rarity: Rarity | None
+        self, layer: int, after: np.ndarray, values: np.ndarray, rarity: Rarity | None
     ) -> float:
-        """How many values of what follows change, or how rare those are that come about."""
-        follows = self._layers > swap.layer  # [V]
+        """How many values of what follows the layer change, or how rare those are that come about.
+
+        The variables are `values` [B, T, V] before a swap there, and then `after`.
+        """
+        follows = self._layers > layer  # [V]
         follows[self._output] = True
         changed = (after != values) & (after != NONE) & follows  # [B, T, V]
         return float(changed.sum() if rarity is None else rarity.of_values(after)[changed].sum())

@@ -221,14 +221,20 @@ class Objective(nn.Module):
         if not rows:
             return stream
         task, beside = stream[:rows], stream[rows:]
-        text = self._text_streams.get(self.layers[place], beside)[:, : self.settings.text_tokens]
-        if self.settings.roll_from == "text" and len(text):
-            rolled = set_in_text(task, text, self._kept[place])
-        else:
-            rolled = roll_around(task, self._kept[place], self._roll)
+        rolled = self._kept_alone(place, task, beside)
         if self._are_rolled is not None:
             rolled = torch.where(self._are_rolled[:, None, None], rolled, task)
         return torch.cat([rolled, beside])
+
+    def _kept_alone(self, place: int, task: Tensor, beside: Tensor) -> Tensor:
+        """The task rows [B, T, D] with all that is not kept from other rows, or from text: that
+        which went before, or lies beside them [K, T, D]."""
+        if self.settings.roll_from == "text":
+            text = self._text_streams.get(self.layers[place], beside)
+            if len(text):
+                text = text[:, : self.settings.text_tokens]  # fillers follow
+                return set_in_text(task, text, self._kept[place])
+        return roll_around(task, self._kept[place], self._roll)
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with the intervention on it, if any."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,16 @@ class Rarity:
         self._values = np.ascontiguousarray(values.T, dtype=kind)  # [V, N]
         self._lengths = lengths
         self._fewest = max(1.0, FEWEST_PER_THOUSAND * len(lengths) / 1000)
-        self._shares = [_shares(column, self._fewest) for column in self._values]
-        self._distinct = [len(np.unique(column[column != NONE])) for column in self._values]
+        self._occurrences = [np.bincount(column[column != NONE]) for column in self._values]
+        self._shares = [_shares(found, self._fewest) for found in self._occurrences]
+
+    @cached_property
+    def _counts(self) -> list[np.ndarray]:
+        """For each variable, float64 [values + 1]: what each counts, and at the end any other."""
+        fewest = [
+            self._fewest * max(1, int(np.count_nonzero(found))) for found in self._occurrences
+        ]
+        return [np.append(one, 1 / few) for one, few in zip(self._shares, fewest, strict=True)]
 
     def of_values(self, values: np.ndarray) -> np.ndarray:
         """float64 [..., V]: what each of the values [..., V] counts for being rare, 0 for none.
@@ -81,11 +90,8 @@ class Rarity:
         One that no example holds counts as one that hardly occurs.
         """
         found = np.zeros(values.shape)
-        for place, shares in enumerate(self._shares):
-            column = values[..., place]
-            unseen = 1 / self._fewest / max(1, self._distinct[place])
-            counts = np.full(max(len(shares), int(column.max(initial=0)) + 1), unseen)
-            counts[: len(shares)] = shares
+        for place, counts in enumerate(self._counts):
+            column = np.minimum(values[..., place], len(counts) - 1)
             found[..., place] = np.where(column == NONE, 0.0, counts[column])
         return found
 
@@ -111,9 +117,8 @@ class Rarity:
         return worth / total if total else np.full(count, 1 / count)
 
 
-def _shares(column: np.ndarray, fewest: float) -> np.ndarray:
+def _shares(occurrences: np.ndarray, fewest: float) -> np.ndarray:
     """float64 [values]: what one occurrence of each value counts; empty for what never changes."""
-    occurrences = np.bincount(column[column != NONE])
     distinct = int((occurrences > 0).sum())
     if distinct < 2:
         return np.empty(0)

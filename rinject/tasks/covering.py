@@ -172,7 +172,7 @@ class _Edits:
 
     def _check_found(self) -> None:
         """A rule that nothing ever keeps to is a mistake; one that is used up is not."""
-        if self.vain == MOST_VAIN and isinstance(self.seen, float):
+        if self.vain == MOST_VAIN and not np.any(self.seen):
             raise InputError(
                 f"of {MOST_VAIN * BATCH:,} edits of inputs of `{self.covering.header.name}` none"
                 " can be trained on: the task's rule allows none, or the program answers none",

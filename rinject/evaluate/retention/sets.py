@@ -110,17 +110,12 @@ class Classified:
         choices, n = len(self.words), len(self.prompts)
         prompts = [prompt for prompt in self.prompts for _ in self.words]
         rows = continued_rows(tokenizer, prompts, [*self.words] * n)  # example after example
-        fits = _fits(model, rows).reshape(n, choices).all(axis=1)  # [n]
+        fits = which_fit(model, rows).reshape(n, choices).all(axis=1)  # [n]
         losses = score_answers(model, rows.take(np.repeat(fits, choices))).losses
         chosen = losses.reshape(-1, choices).argmin(axis=1)  # [fitting]
         right = chosen == np.array(self.labels, dtype=np.int64)[fits]
         return [shares(ACCURACY, right, n - len(right))]
 
 
-def _fits(model: PreTrainedModel, rows: Rows) -> np.ndarray:
-    """bool [B]: the rows that have no more tokens than the student takes."""
-    return which_fit(model, rows)
-
-
 def _fitting(model: PreTrainedModel, rows: Rows) -> Rows:
-    return rows.take(_fits(model, rows))
+    return rows.take(which_fit(model, rows))
