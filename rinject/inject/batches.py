@@ -19,7 +19,7 @@ from rinject.inject.rarity import ErrorHistory, Errors, Rarity
 from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
-from rinject.inject.weighing import emphasized, position_weights
+from rinject.inject.weighing import position_weights, token_weights
 from rinject.tokens import Reconciliation
 
 STEPS_AHEAD = 32  # the graph is evaluated for so many steps at once
@@ -36,6 +36,8 @@ class Batch:
     """int64 [M]: the positions that predict an answer token."""
     answers: Tensor
     """int64 [M]: those answer tokens."""
+    answer_weights: Tensor
+    """float32 [M]: what each counts."""
     aligned_places: Tensor
     """int64 [N]: the positions whose streams are aligned."""
     targets: Tensor
@@ -44,7 +46,6 @@ class Batch:
     """float32 [N, V]: what each position counts for each variable."""
     text_ids: Tensor
     """int64 [text rows, text tokens]; empty on a step without text."""
-    answer_count: int
     aligned_count: int
     text_count: int
     tokens: int
@@ -53,12 +54,13 @@ class Batch:
     """int64 [B]: the position at which each task row begins; None where all begin at 0."""
     rolled: Tensor | None = None
     """bool [B]: the task rows whose stream is rolled, if not all."""
-    swap: Swap | None = None
-    """The intervention on the task rows, if any; the answers are those that it leads to."""
+    swaps: tuple[Swap, ...] = ()
+    """The interventions on the task rows, if any, in the order of their streams; the answers are
+    those that they lead to."""
     swapped_targets: Tensor | None = None
-    """int64 [N, V]: the targets of the streams after it."""
+    """int64 [S, N, V]: the targets of the streams after each stream that is swapped."""
     swapped_weights: Tensor | None = None
-    """float32 [N, V]: the weights that belong to them."""
+    """float32 [S, N, V]: the weights that belong to them."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; copies run beside the computation where the memory is pinned."""
@@ -85,6 +87,7 @@ class Batch:
             ids=self.ids.view(processes, size, width)[rank],
             answer_places=self.answer_places[answered] - start,
             answers=self.answers[answered],
+            answer_weights=self.answer_weights[answered],
             aligned_places=self.aligned_places[aligned] - start,
             targets=self.targets[aligned],
             weights=self.weights[aligned],
@@ -128,6 +131,7 @@ class Batches:
 
     def at(self, step: int) -> Batch:
         """The batch of one step, steps counted from 0."""
+        settings = self.settings
         rows, values = self.task_rows(step), self._values(step)  # [positions read, V]
         intervened = self._intervened(step, rows, values)
         answered = rows if intervened is None else intervened.rows
@@ -136,23 +140,37 @@ class Batches:
         windows = self.text_windows(step)  # [text rows, text tokens]
         read = answered.are_read()  # [B, T]
         taken = read & self._are_aligned(answered)
-        values = values[taken[read]]
+        values, due = values[taken[read]], answered.before_answer()[taken]
         batch = Batch(
             ids=torch.from_numpy(answered.ids),
             answer_places=torch.from_numpy(np.flatnonzero(asked)),
             answers=torch.from_numpy(answers),
+            answer_weights=torch.from_numpy(token_weights(answers, settings.answer_balance)),
             aligned_places=torch.from_numpy(np.flatnonzero(taken)),
             targets=torch.from_numpy(values),
-            weights=torch.from_numpy(position_weights(values, self.settings.balance)),
+            weights=torch.from_numpy(self._weights(values, due)),
             text_ids=torch.from_numpy(windows),
-            answer_count=len(answers),
             aligned_count=len(values),
             text_count=windows.size,
             tokens=int(answered.lengths.sum()) + windows.size,
             shifts=self._shifts(step, len(answered)),
             rolled=self._rolled(step, len(answered)),
         )
-        return batch if intervened is None else self._swapped(batch, intervened, taken[read])
+        if intervened is None:
+            return batch
+        after = np.stack([some[taken[read]] for some in intervened.values])  # [S, N, V]
+        return replace(
+            batch,
+            swaps=intervened.swaps,
+            swapped_targets=torch.from_numpy(after),
+            swapped_weights=torch.from_numpy(
+                np.stack([self._weights(some, due) for some in after])
+            ),
+        )
+
+    def _weights(self, values: np.ndarray, due: np.ndarray) -> np.ndarray:
+        """float32 [N, V]: what positions count, of which some are `due` [N] for an answer."""
+        return position_weights(values, self.settings.balance, due, self.settings.answer_share)
 
     def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened | None:
         if self.interventions is None or not self.interventions.is_due(step):
@@ -181,22 +199,6 @@ class Batches:
         if self.settings.positions == "answer":
             return rows.before_answer()
         return np.ones(rows.ids.shape, dtype=bool)
-
-    def _swapped(self, batch: Batch, intervened: Intervened, taken: np.ndarray) -> Batch:
-        """The batch with the targets that follow from an intervention; `taken` of those read.
-
-        Half of a variable's weight is where it changes: an edge that holds almost everywhere may
-        break at the few positions that answers are made at.
-        """
-        values = intervened.values[taken]
-        weights = position_weights(values, self.settings.balance)
-        weights = emphasized(weights, values != batch.targets.numpy())
-        return replace(
-            batch,
-            swap=intervened.swap,
-            swapped_targets=torch.from_numpy(values),
-            swapped_weights=torch.from_numpy(weights),
-        )
 
     def has_text(self, step: int) -> bool:
         """Whether the step computes L_KL."""

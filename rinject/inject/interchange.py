@@ -8,6 +8,7 @@ and those of later layers follow; in the student their subspace does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +32,13 @@ class Swap:
     """int64 [K]: where they change."""
     sources: np.ndarray
     """int64 [K]: where each takes its new value from."""
+    with_rest: bool = False
+    """Whether all that is no variable's comes from there, too. In the program nothing follows."""
+
+    def of_rows(self, chosen: np.ndarray, width: int) -> Swap:
+        """The same swap in the `chosen` rows alone, bool [B], of that width."""
+        own = chosen[self.places // width]  # [K]
+        return replace(self, places=self.places[own], sources=self.sources[own])
 
     def moved(self, width: int, wide: int) -> Swap:
         """The same swap in rows of another width."""
@@ -45,20 +53,44 @@ def swapped_values(graph: Graph, ids: np.ndarray, values: np.ndarray, swap: Swap
 
     `ids` [B, T] is the program's input.
     """
-    changed = values.copy().reshape(-1, values.shape[-1])  # [B T, V]
+    changed = values.copy()
+    flat = changed.reshape(-1, values.shape[-1])  # [B T, V]
     for variable in swap.variables:
-        changed[swap.places, variable] = changed[swap.sources, variable]
-    return graph.resumed(ids, swap.layer, changed.reshape(values.shape))
+        flat[swap.places, variable] = flat[swap.sources, variable]
+    rows = np.unique(swap.places // values.shape[1])
+    changed[rows] = graph.resumed(ids[rows], swap.layer, changed[rows])
+    return changed
 
 
-def swapped_part(maps: Maps, swap: Swap) -> Subspace:
-    """What is swapped in the student: all that the map reads of the variables."""
-    return group_subspace(maps, [maps.slices[place] for place in swap.variables], swap.layer)
+@dataclass(frozen=True)
+class SwappedPart:
+    """What is swapped in a student's stream: all that the map reads of some variables."""
+
+    variables: Subspace
+    held: Subspace | None = None
+    """Of all variables that the stream holds, where what is outside of them is swapped, too."""
+
+    def of(self, stream: Tensor) -> Tensor:
+        """That part [..., D] of a stream [..., D]."""
+        part = self.variables.part(stream)
+        return part if self.held is None else part + (stream - self.held.part(stream))
 
 
-def swapped_stream(stream: Tensor, subspace: Subspace, swap: Swap) -> Tensor:
-    """The student's stream [B, T, D] with its part in a subspace swapped."""
+def swapped_part(maps: Maps, swap: Swap) -> SwappedPart:
+    """What a swap moves."""
+    moved = group_subspace(maps, [maps.slices[place] for place in swap.variables], swap.layer)
+    if not swap.with_rest:
+        return SwappedPart(moved)
+    held = [one for one in maps.slices if one.layer <= swap.layer]
+    return SwappedPart(moved, group_subspace(maps, held, swap.layer))
+
+
+def swapped_stream(stream: Tensor, swaps: Iterable[tuple[Swap, SwappedPart]]) -> Tensor:
+    """The student's stream [B, T, D] with parts of it swapped, all at once."""
     flat = stream.flatten(0, 1)  # [B T, D]
-    places = torch.from_numpy(swap.places).to(stream.device)
-    taken = flat[torch.from_numpy(swap.sources).to(stream.device)]  # [K, D]
-    return flat.index_add(0, places, subspace.part(taken - flat[places])).view_as(stream)
+    swapped = flat
+    for swap, part in swaps:
+        places = torch.from_numpy(swap.places).to(stream.device)
+        taken = flat[torch.from_numpy(swap.sources).to(stream.device)]  # [K, D]
+        swapped = swapped.index_add(0, places, part.of(taken - flat[places]))
+    return swapped.view_as(stream)

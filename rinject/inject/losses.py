@@ -26,12 +26,13 @@ SliceError = Callable[[Tensor, Tensor], Tensor]
 """From a variable's slice [l, N, size] and its targets [l, N] to an error [l, N]."""
 
 
-def answer_loss(logits: Tensor, answers: Tensor, count: int) -> Tensor:
-    """L_CE: cross-entropy of answer tokens; logits [M, vocabulary], answers [M] of `count`.
+def answer_loss(logits: Tensor, answers: Tensor, weights: Tensor) -> Tensor:
+    """L_CE: cross-entropy of answer tokens; logits [M, vocabulary], answers and weights [M], the
+    weights of sum one over the whole batch.
 
     0 without any: an intervention can leave a batch without an answer that can be written.
     """
-    return functional.cross_entropy(logits.float(), answers, reduction="sum") / max(1, count)
+    return functional.cross_entropy(logits.float(), answers, reduction="none") @ weights
 
 
 def kl_to_teacher(student: Tensor, teacher: Tensor, count: int) -> Tensor:

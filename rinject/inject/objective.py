@@ -6,6 +6,7 @@ sees a single forward pass.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from transformers import PreTrainedModel
 from rinject.inject.batches import Batch
 from rinject.inject.codes import TrainedMaps
 from rinject.inject.forward import flat, logits_at
-from rinject.inject.interchange import Swap, swapped_part, swapped_stream
+from rinject.inject.interchange import Swap, SwappedPart, swapped_part, swapped_stream
 from rinject.inject.losses import (
     SliceError,
     answer_loss,
@@ -91,8 +92,8 @@ class Objective(nn.Module):
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
         self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
-        self._swap: Swap | None = None  # in rows as wide as those of the forward pass
-        self._swapped_part: Subspace | None = None
+        self._swaps: list[Swap] = []  # in rows as wide as those of the forward pass
+        self._swapped_parts: list[SwappedPart] = []  # of each of them
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -120,10 +121,10 @@ class Objective(nn.Module):
         variable = self.output if self.settings.roll == "final-result" else None
         self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
         self._are_rolled = batch.rolled
-        self._swapped_part = None if batch.swap is None else swapped_part(maps, batch.swap)
+        self._swapped_parts = [swapped_part(maps, swap) for swap in batch.swaps]
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
-            "answer": answer_loss(seen.answered, batch.answers, batch.answer_count),
+            "answer": answer_loss(seen.answered, batch.answers, batch.answer_weights),
             "alignment": self._alignment(maps, seen.streams, batch),
         }
         if seen.written is not None:
@@ -170,7 +171,7 @@ class Objective(nn.Module):
         places = torch.arange(texts * length, device=ids.device)
         texts_at = rows * wide + _widened(places, length, wide)  # [K]
         answers_at = _widened(batch.answer_places, width, wide)  # [M]
-        self._swap = None if batch.swap is None else batch.swap.moved(width, wide)
+        self._swaps = [swap.moved(width, wide) for swap in batch.swaps]
         logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]), batch.shifts)
         return Seen(
             answered=logits[: len(answers_at)],
@@ -184,7 +185,7 @@ class Objective(nn.Module):
             self._task_rows = 0
             written = flat(self.student(input_ids=batch.text_ids, use_cache=False).logits)
             self._text_streams = dict(self._captured)
-        self._swap = batch.swap
+        self._swaps = list(batch.swaps)
         rows = len(batch.ids)
         answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
         self._text_streams = {}
@@ -237,31 +238,34 @@ class Objective(nn.Module):
         return roll_around(task, self._kept[place], self._roll)
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
-        """The aligned stream [B, T, D] of that place with the intervention on it, if any."""
+        """The aligned stream [B, T, D] of that place with the interventions on it, if any."""
         rows = self._task_rows
-        swap, part = self._swap, self._swapped_part
-        if not rows or swap is None or part is None or swap.layer != place:
+        if not rows:
             return stream
-        return torch.cat([swapped_stream(stream[:rows], part, swap), stream[rows:]])
+        drawn = zip(self._swaps, self._swapped_parts, strict=True)
+        own = [one for one in drawn if one[0].layer == place]
+        return torch.cat([swapped_stream(stream[:rows], own), stream[rows:]])
 
     # --- the losses -------------------------------------------------------------------------------
 
     def _alignment(self, maps: Maps, streams: Tensor, batch: Batch) -> Tensor:
         if self.settings.is_baseline:
             streams = streams.detach()
-        targets = self._by_stream(batch.swap, batch.targets, batch.swapped_targets)
+        targets = self._by_stream(batch.swaps, batch.targets, batch.swapped_targets)
         if self.settings.alignment == "cosine":
             return cosine_alignment(maps, streams, targets, batch.aligned_count)
-        weights = self._by_stream(batch.swap, batch.weights, batch.swapped_weights)
+        weights = self._by_stream(batch.swaps, batch.weights, batch.swapped_weights)
         error = SLICE_ERRORS[self.settings.alignment]
         return slice_alignment(maps, streams, targets, weights, self.shares, error)
 
-    def _by_stream(self, swap: Swap | None, before: Tensor, after: Tensor | None) -> Tensor:
-        """[N, V], or [L, N, V]: `before` for the streams up to a swap, `after` for later ones."""
-        if swap is None or after is None:
+    def _by_stream(self, swaps: Sequence[Swap], before: Tensor, after: Tensor | None) -> Tensor:
+        """[N, V], or [L, N, V]: `before` for the streams up to the first that is swapped, and then
+        what is `after` [S, N, V] the swaps on the last one that is."""
+        if after is None:
             return before
-        streams = range(len(self.layers))
-        return torch.stack([before if place <= swap.layer else after for place in streams])
+        layers = sorted({swap.layer for swap in swaps})
+        passed = [bisect_left(layers, place) for place in range(len(self.layers))]
+        return torch.cat([before[None], after])[passed]
 
     @torch.no_grad()
     def _taught(self, batch: Batch) -> Tensor:

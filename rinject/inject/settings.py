@@ -36,11 +36,14 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "weight_decay", "anchor", "task_tokens", "shift", "threads", "eval_examples",
+    "answer_balance", "weight_decay", "anchor", "task_tokens", "shift", "threads", "eval_examples",
     "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_SHARES = ("warmup", "decay", "rare", "interchange_start", "roll_share")
+_SHARES = (
+    "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
+    "roll_share", "answer_share",
+)  # fmt: skip
 _MEASURING = ("eval_every", "eval_examples")
 _NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
 
@@ -81,6 +84,12 @@ class InjectSettings:
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
+    answer_balance: float = 0.0
+    """How L_CE weighs an answer token that occurs n times in a batch: n^-answer_balance. Under
+    interventions some answers are far more frequent than others."""
+    answer_share: float = 0.0
+    """Share of each variable's weight in the slice alignment that lies where an answer is due,
+    apart from what --balance does with the rest; 0 treats these positions as any other."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -134,14 +143,19 @@ class InjectSettings:
     roll_from: str = "examples"
     """Where the part comes from that --roll does not keep: other `examples` (the paper), or on
     steps with text from that `text`, which shares nothing with the task."""
-    interchange_every: int = 2
+    interchange_every: int = 1
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""
+    interchange_share: float = 0.25
+    """How likely each example of these steps is intervened on at each aligned layer."""
+    interchange_rest: float = 0.0
+    """How often, of all interventions, the part of the stream moves along that is no variable's
+    code, from which nothing may follow; not at the embedding (needs --codes orthogonal)."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4
-    """Interventions that are drawn for each of these steps; the one is taken that changes most of
-    what follows in the program (see --interchange-seek)."""
+    """Interventions that are drawn for each compiled layer in a step; the one is taken that changes
+    most of what follows in the program (see --interchange-seek)."""
     interchange_seek: str = "changed"
     """How interventions of --interchange-tries are compared: by how many values are `changed`; or
     by how `rare` the values are that come about, those most that hardly any example holds."""
@@ -208,6 +222,8 @@ class InjectSettings:
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_parts = self.roll != "strict" or self.has_codes
         _check(has_parts, "roll", "strict needs --codes orthogonal")
+        has_rest = not self.interchange_rest or self.has_codes
+        _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 

@@ -12,33 +12,46 @@ from rinject.inject.projection import VariableSlice
 Values = Callable[[], np.ndarray]
 
 
-def position_weights(values: np.ndarray, balance: float) -> np.ndarray:
+def position_weights(
+    values: np.ndarray, balance: float, due: np.ndarray | None = None, share: float = 0.0
+) -> np.ndarray:
     """float32 [N, V], of sum one for each variable: what each position counts for it.
 
     `values` [N, V] are value indices, -1 where a variable has none; such a position counts nothing.
     One whose value occurs n times among the N counts n^-balance: 0 treats positions alike, 1 the
-    values of a variable.
+    values of a variable. Where a `share` is given, the positions where an answer is `due`, bool
+    [N], have so much of the weight of each variable, and the others the rest, each balanced by
+    itself: among all positions those at which the program decides are few.
     """
+    if due is None or not share:
+        return _of_sum_one(_balanced(values, balance)).astype(np.float32)
+    parts = [(due, share), (~due, 1 - share)]
+    weights = np.zeros(values.shape)
+    for own, part in parts:
+        weights[own] = part * _of_sum_one(_balanced(values[own], balance))
+    return _of_sum_one(weights).astype(np.float32)
+
+
+def token_weights(tokens: np.ndarray, balance: float) -> np.ndarray:
+    """float32 [M], of sum one: n^-balance of each of the tokens [M], n how often it occurs."""
+    return position_weights(tokens[:, None], balance)[:, 0]
+
+
+def _balanced(values: np.ndarray, balance: float) -> np.ndarray:
+    """[N, V]: n^-balance of each value."""
     weights = np.zeros(values.shape)
     for place, column in enumerate(values.T):  # [N]
         present = column != NONE
         if present.any():
             occurrences = np.bincount(column[present])
             weights[present, place] = occurrences[column[present]] ** -float(balance)
-    return (weights / np.maximum(weights.sum(axis=0), 1e-9)).astype(np.float32)
+    return weights
 
 
-def emphasized(weights: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The weights [N, V] with half of each variable's on what is chosen, bool [N, V].
-
-    A variable with nothing chosen, or nothing else, stays as it is.
-    """
-    parts = [weights * chosen, weights * ~chosen]
-    totals = [part.sum(axis=0) for part in parts]  # [V] each
-    both = (totals[0] > 0) & (totals[1] > 0)
-    halves = [part / np.maximum(2 * total, 1e-9) for part, total in zip(parts, totals, strict=True)]
-    mixed = (halves[0] + halves[1]) * weights.sum(axis=0)
-    return np.where(both, mixed, weights).astype(np.float32)
+def _of_sum_one(weights: np.ndarray) -> np.ndarray:
+    """[N, V]: of sum one for each variable, where that can be."""
+    scaled: np.ndarray = weights / np.maximum(weights.sum(axis=0), 1e-9)
+    return scaled
 
 
 def shares(slices: Sequence[VariableSlice], streams: int, worth: np.ndarray) -> np.ndarray:

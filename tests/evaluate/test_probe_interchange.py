@@ -18,7 +18,7 @@ from rinject.evaluate.probe.answers import Answers
 from rinject.evaluate.probe.effect import Places, with_part
 from rinject.evaluate.probe.forward import stream_after
 from rinject.inject.bundle import Bundle
-from rinject.inject.interchange import Swap, swapped_stream, swapped_values
+from rinject.inject.interchange import Swap, SwappedPart, swapped_stream, swapped_values
 from rinject.inject.rows import Rows, rows_of
 from rinject.inject.subspaces import Subspace, random_subspace
 from rinject.tasks import examples
@@ -151,7 +151,7 @@ def test_parts_are_swapped_as_in_training() -> None:
     swap = Swap(0, (0,), places.flat(width), sources.flat(width))
     targets = stream[torch.from_numpy(sources.rows), torch.from_numpy(sources.at)]
     mine = with_part(stream, subspace, places, targets)
-    torch.testing.assert_close(mine, swapped_stream(stream, subspace, swap))
+    torch.testing.assert_close(mine, swapped_stream(stream, [(swap, SwappedPart(subspace))]))
     whole = with_part(stream, Subspace.orthogonal(torch.eye(dimensions)), places, targets)
     torch.testing.assert_close(whole[:, 2], targets)
 

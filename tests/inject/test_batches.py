@@ -150,7 +150,7 @@ def test_positions_before_the_answer_only(text):
     for step in (0, 1):
         batch, other = batches.at(step), whole.at(step)
         assert torch.equal(batch.aligned_places, batch.answer_places)
-        assert batch.aligned_count == batch.answer_count == len(batch.targets)
+        assert batch.aligned_count == len(batch.answers) == len(batch.targets)
         before = torch.isin(other.aligned_places, batch.aligned_places)
         assert torch.equal(batch.targets, other.targets[before])
         assert batch.weights.shape == batch.targets.shape
@@ -185,9 +185,8 @@ def test_places_in_a_batch(batches, targets, step):
     assert flat[batch.aligned_places].tolist() == rows.ids[rows.are_read()].tolist()
     assert np.array_equal(batch.targets, targets.values(rows))
     assert np.array_equal(batch.text_ids, batches.text_windows(step))
-    assert (batch.answer_count, batch.aligned_count, batch.text_count) == (
-        len(batch.answers), len(batch.targets), batch.text_ids.numel(),
-    )  # fmt: skip
+    assert batch.aligned_count == len(batch.targets)
+    assert batch.text_count == batch.text_ids.numel()
     assert batch.tokens == rows.lengths.sum() + batch.text_ids.numel()
     assert_sums_of_one(batch)
 

@@ -13,9 +13,9 @@ from inject.small_steps import batch_of, losses_and_gradients, losses_of
 
 from rinject.compiler import compile_program
 from rinject.graph.tables import NONE
-from rinject.inject.interchange import Swap, swapped_part, swapped_stream, swapped_values
-from rinject.inject.interventions import Interventions
-from rinject.inject.projection import VariableSlice
+from rinject.inject.interchange import Swap, swapped_part, swapped_stream
+from rinject.inject.interventions import Intervened, Interventions
+from rinject.inject.projection import Maps, VariableSlice
 from rinject.inject.rarity import Rarity
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.settings import InjectSettings
@@ -34,6 +34,10 @@ def a_swap(layer: int = 2, variables: tuple[int, ...] = (3,)) -> Swap:
     return Swap(layer, variables, np.array([0, 3, 9]), np.array([5, 9, 0]))
 
 
+def swapped_by_hand(stream: torch.Tensor, maps: Maps, *swaps: Swap) -> torch.Tensor:
+    return swapped_stream(stream, [(swap, swapped_part(maps, swap)) for swap in swaps])
+
+
 @pytest.fixture(params=CODES)
 def objective(request):
     return small_injection.objective(codes=request.param, method="interchange", roll="none")
@@ -46,7 +50,7 @@ def test_only_what_is_read_of_the_variables_moves(objective):
     maps, swap = objective.projection.maps(), a_swap()
     torch.manual_seed(0)
     stream = torch.randn(2, 6, WIDTH)
-    swapped = swapped_stream(stream, swapped_part(maps, swap), swap)
+    swapped = swapped_by_hand(stream, maps, swap)
     before, after = (maps.slices_at(2, one).flatten(0, 1) for one in (stream, swapped))
     one = maps.slices[3]
     own = slice(one.start, one.stop)
@@ -61,7 +65,7 @@ def test_codes_are_changed_one_at_a_time():
     maps = small_injection.objective(codes="orthogonal").projection.maps()
     torch.manual_seed(0)
     stream = torch.randn(2, 6, WIDTH)
-    swapped = swapped_stream(stream, swapped_part(maps, a_swap()), a_swap())
+    swapped = swapped_by_hand(stream, maps, a_swap())
     before, after = maps.slices_at(2, stream), maps.slices_at(2, swapped)
     one = maps.slices[3]
     others = [w for w in range(before.shape[-1]) if not one.start <= w < one.stop]
@@ -78,11 +82,31 @@ def test_what_is_written_is_read_and_nothing_else(whiten):
     torch.testing.assert_close(product, torch.eye(subspace.rank), atol=1e-4, rtol=1e-4)
 
 
+def test_the_rest_is_all_that_is_no_variable_s():
+    """With it and with all variables of the stream everything moves; with it alone nothing that is
+    read."""
+    maps = small_injection.objective(codes="orthogonal").projection.maps()
+    torch.manual_seed(0)
+    stream = torch.randn(2, 6, WIDTH)
+    held = tuple(place for place, one in enumerate(maps.slices) if one.layer <= 2)
+    everything = replace(a_swap(variables=held), with_rest=True)
+    swapped = swapped_by_hand(stream, maps, everything).flatten(0, 1)
+    torch.testing.assert_close(
+        swapped[everything.places], stream.flatten(0, 1)[everything.sources], atol=1e-4, rtol=1e-4
+    )
+    rest = replace(a_swap(variables=()), with_rest=True)
+    swapped = swapped_by_hand(stream, maps, rest)
+    read = [w for place in held for w in range(maps.slices[place].start, maps.slices[place].stop)]
+    before, after = (maps.slices_at(2, one)[..., read] for one in (stream, swapped))
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(swapped, stream)
+
+
 def test_a_variable_swapped_with_itself_changes_nothing(objective):
     maps = objective.projection.maps()
     stream, places = torch.randn(2, 6, WIDTH), np.arange(12)
     swap = Swap(1, (1, 2), places, places)
-    torch.testing.assert_close(swapped_stream(stream, swapped_part(maps, swap), swap), stream)
+    torch.testing.assert_close(swapped_by_hand(stream, maps, swap), stream)
 
 
 def test_a_random_subspace_is_orthonormal():
@@ -101,22 +125,24 @@ def test_a_variable_without_values_to_tell_apart_has_no_subspace(size):
 def test_streams_after_the_swap_are_those_of_the_swapped_stream(objective, text_tokens):
     """The objective's own forward pass, against one with the swap done by hand; beside text that is
     shorter or longer than the task's rows."""
-    batch = interchange_batch(text_tokens=text_tokens)
+    batch = interchange_batch(text_tokens=text_tokens, interchange_share=1.0)
     objective.settings = replace(objective.settings, forward="joint")
     with objective.hooked():
         objective(batch)
         captured = {layer: one.clone() for layer, one in objective._captured.items()}
-    maps, swap = objective.projection.maps(), batch.swap
-    rows, plain = len(batch.ids), residual_streams(objective.student, batch.ids)
-    width = batch.ids.shape[1]
-    at = objective.layers[swap.layer]
-    torch.testing.assert_close(captured[at][:rows, :width], plain[at])  # seen before the swap
-    expected = swapped_stream(plain[at], swapped_part(maps, swap), swap)
-    for layer in range(at, objective.layers[-1]):
-        expected = objective.student.transformer.h[layer](expected)
-    torch.testing.assert_close(
-        captured[objective.layers[-1]][:rows, :width], expected, atol=1e-5, rtol=1e-4
-    )
+    maps = objective.projection.maps()
+    assert len({swap.layer for swap in batch.swaps}) > 1
+    rows, width = batch.ids.shape
+    expected = residual_streams(objective.student, batch.ids)[0]
+    layer = 0
+    for place, at in enumerate(objective.layers):
+        for block in objective.student.transformer.h[layer:at]:
+            expected = block(expected)
+        layer = at
+        seen = captured[at][:rows, :width]  # before the swap
+        torch.testing.assert_close(seen, expected, atol=1e-5, rtol=1e-4)
+        own = [swap for swap in batch.swaps if swap.layer == place]
+        expected = swapped_by_hand(expected, maps, *own)
 
 
 def test_the_losses_are_finite_and_reach_all_parameters(objective):
@@ -140,7 +166,7 @@ def test_a_batch_without_answers_has_no_answer_loss(objective):
         batch,
         answer_places=batch.answer_places[:0],
         answers=batch.answers[:0],
-        answer_count=0,
+        answer_weights=batch.answer_weights[:0],
     )
     assert losses_of(objective, empty)["answer"] == 0
 
@@ -174,7 +200,7 @@ def test_the_answers_are_those_of_the_program_under_the_swap(step):
     rows = batches.task_rows(step)
     found = drawn.at(step, rows, batches.targets.values(rows))
     values, ids = in_rows(batches.targets, found.rows)
-    after = swapped_values(batches.targets.graph, ids, values, found.swap)
+    after = swapped_in_turn(batches.targets, ids, values, found)
     names = [one.name for one in batches.targets.graph.variables]
     output = after[..., names.index("answer")]
     for row, start in enumerate(found.rows.prompt_lengths):
@@ -187,7 +213,21 @@ def test_the_answers_are_those_of_the_program_under_the_swap(step):
         value = batches.targets.graph.variable("answer").values[output[row, start - 1]]
         assert text.startswith(" yes" if value else " no")
     read = found.rows.are_read()
-    assert np.array_equal(found.values, after[read])
+    assert np.array_equal(found.values[-1], after[read])
+
+
+def swapped_in_turn(
+    targets: Targets, ids: np.ndarray, values: np.ndarray, found: Intervened
+) -> np.ndarray:
+    """int32 [B, T, V]: the variables under all swaps, stream by stream, each time for all rows."""
+    for layer in sorted({swap.layer for swap in found.swaps}):
+        before = values.reshape(-1, values.shape[-1])  # [B T, V]
+        after = before.copy()
+        for swap in found.swaps:
+            for variable in swap.variables if swap.layer == layer else ():
+                after[swap.places, variable] = before[swap.sources, variable]
+        values = targets.graph.resumed(ids, layer, after.reshape(values.shape))
+    return values
 
 
 def in_rows(targets: Targets, rows) -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +248,7 @@ def test_spelled_answers_follow_symbol_by_symbol(step):
     assert np.array_equal(found.rows.ids, rows.ids)
     assert len(found.answers) == found.asked.sum()
     values, ids = in_rows(targets, rows)
-    after = swapped_values(targets.graph, ids, values, found.swap)
+    after = swapped_in_turn(targets, ids, values, found)
     names = [one.name for one in targets.graph.variables]
     output = targets.graph.variable("next").values
     said = [output[value] for value in after[found.asked][:, names.index("next")]]
@@ -225,12 +265,11 @@ def echo_rows() -> tuple[Targets, Rows]:
     return targets, example_rows(drawn, reconciliation, spelled=True, ended=True)
 
 
-def test_a_step_s_intervention_is_a_function_of_the_step():
-    one, other = interchange_batch(3), interchange_batch(3)
-    assert one.swap is None
+def test_a_step_s_interventions_are_a_function_of_the_step():
     one, other = interchange_batch(4), interchange_batch(4)
-    assert one.swap.variables == other.swap.variables
-    assert np.array_equal(one.swap.places, other.swap.places)
+    assert [swap.variables for swap in one.swaps] == [swap.variables for swap in other.swaps]
+    for swap, again in zip(one.swaps, other.swaps, strict=True):
+        assert np.array_equal(swap.places, again.places)
     assert torch.equal(one.swapped_targets, other.swapped_targets)
 
 
@@ -243,20 +282,71 @@ def test_interventions_start_when_told_and_come_every_so_often():
     assert [step for step in range(20) if drawn.is_due(step)] == [12, 15, 18]
 
 
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_the_share_of_examples_is_intervened_on(share):
+    batches = small_injection.batches()
+    drawn, _ = interventions(
+        small_injection.program().header, batches.targets, interchange_share=share
+    )
+    rows = batches.task_rows(0)
+    values = batches.targets.values(rows)
+    layers, changed = {one.layer for one in batches.targets.graph.variables if one.size > 1}, 0
+    for step in range(50):
+        found = drawn.at(step, rows, values)
+        swaps, width = found.swaps, found.rows.ids.shape[1]
+        assert sorted({swap.layer for swap in swaps}) == sorted(layers)
+        for layer in layers:  # each row takes one draw
+            owners = [set(swap.places // width) for swap in swaps if swap.layer == layer]
+            assert sum(map(len, owners)) == len(set().union(*owners))
+        changed += sum(len(np.unique(swap.places // width)) for swap in swaps)
+    most = 50 * len(rows) * len(layers)
+    # a row may draw places without values, or none at all
+    assert 0.7 * share * most <= changed <= min(1, 1.2 * share) * most
+
+
+@pytest.mark.parametrize("often", [0.0, 0.5, 1.0])
+def test_the_rest_moves_along_as_often_as_told(often):
+    batches = small_injection.batches()
+    drawn, _ = interventions(
+        small_injection.program().header,
+        batches.targets,
+        interchange_rest=often,
+        codes="orthogonal",
+    )
+    rows = batches.task_rows(0)
+    values = batches.targets.values(rows)
+    swaps = [swap for step in range(40) for swap in drawn.at(step, rows, values).swaps]
+    assert not any(swap.with_rest for swap in swaps if swap.layer == 0)
+    found = [swap.with_rest for swap in swaps if swap.layer > 0]
+    assert often - 0.2 < np.mean(found) < often + 0.2
+
+
+def test_streams_have_the_targets_of_the_swaps_before_them():
+    objective = small_injection.objective(codes="orthogonal", method="interchange")
+    batch = interchange_batch()
+    targets = objective._by_stream(batch.swaps, batch.targets, batch.swapped_targets)
+    for place, found in enumerate(targets):
+        before = len({swap.layer for swap in batch.swaps if swap.layer < place})
+        expected = batch.swapped_targets[before - 1] if before else batch.targets
+        assert torch.equal(found, expected)
+
+
 def test_all_layers_and_all_kinds_of_places_are_drawn():
     batches = small_injection.batches()
     drawn, _ = interventions(small_injection.program().header, batches.targets)
     rows = batches.task_rows(0)
     values = batches.targets.values(rows)
-    found = [drawn.at(step, rows, values) for step in range(90)]
+    found = [drawn.at(step, rows, values) for step in range(30)]
     layers = {one.layer for one in batches.targets.graph.variables if one.size > 1}
-    assert {one.swap.layer for one in found} == layers
-    kinds = {
-        tuple(bool(due(one.rows)[at].all()) for at in (one.swap.places, one.swap.sources))
-        for one in found
-        if len(one.swap.places)
-    }
-    assert kinds == {(True, True), (True, False), (False, False)}
+    assert {swap.layer for one in found for swap in one.swaps} == layers
+    kinds = set()
+    for one in found:
+        due_at, width = due(one.rows), one.rows.ids.shape[1]
+        for swap in one.swaps:
+            for row in np.unique(swap.places // width):
+                own = swap.places // width == row
+                kinds.add((due_at[swap.places[own]].all(), due_at[swap.sources[own]].all()))
+    assert {(True, True), (True, False), (False, False)} <= kinds
 
 
 def due(rows: Rows) -> np.ndarray:
@@ -281,7 +371,7 @@ def test_the_draw_is_taken_that_changes_most_of_what_follows():
             small_injection.program().header, batches.targets, interchange_tries=tries
         )
         found = [drawn.at(step, rows, values) for step in range(20)]
-        return sum(int((one.values != values)[:, layers > one.swap.layer].sum()) for one in found)
+        return sum(int((one.values[-1] != values)[:, layers > 0].sum()) for one in found)
 
     assert changes(8) > changes(1)
 
@@ -300,7 +390,7 @@ def test_rare_draws_bring_about_what_is_rare():
         )
         found = [drawn.at(step, rows, values, rarity) for step in range(20)]
         return sum(
-            known.of_values(one.values)[(one.values != values) & (layers > one.swap.layer)].sum()
+            known.of_values(one.values[-1])[(one.values[-1] != values) & (layers > 0)].sum()
             for one in found
         )
 
@@ -312,9 +402,11 @@ def test_interventions_are_compared_by_rarity_where_told():
         small_injection.batches(method="interchange", interchange_start=0, interchange_seek=word)
         for word in ("changed", "rare")
     )
-    swaps = [[one.at(step).swap for step in range(0, 100, 2)] for one in (plain, rare)]
+    swaps = [[one.at(step).swaps for step in range(20)] for one in (plain, rare)]
     assert any(
-        not np.array_equal(one.sources, other.sources) for one, other in zip(*swaps, strict=True)
+        not np.array_equal(some.sources, others.sources)
+        for one, other in zip(*swaps, strict=True)
+        for some, others in zip(one, other, strict=True)
     )
 
 

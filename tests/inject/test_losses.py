@@ -246,11 +246,13 @@ def test_kl_leaves_its_arguments_alone():
 def test_answer_loss_is_cross_entropy():
     logits, answers = torch.randn(3, 7), torch.tensor([1, 6, 0])
     expected = -logits.log_softmax(-1)[range(3), answers].mean()
-    torch.testing.assert_close(answer_loss(logits, answers, 3), expected)
+    torch.testing.assert_close(answer_loss(logits, answers, torch.full((3,), 1 / 3)), expected)
 
 
 PARTED: dict[str, Callable[[Tensor, int], Tensor]] = {
-    "answer": lambda logits, count: answer_loss(logits, logits.argmin(dim=-1), count),
+    "answer": lambda logits, count: answer_loss(
+        logits, logits.argmin(dim=-1), torch.full(logits.shape[:1], 1 / count)
+    ),
     "text": lambda logits, count: kl_to_teacher(logits, logits.cos(), count),
 }
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from rinject.inject.projection import VariableSlice
 from rinject.inject.settings import CHOICES
-from rinject.inject.weighing import WORTH, emphasized, position_weights, shares
+from rinject.inject.weighing import WORTH, position_weights, shares, token_weights
 
 VALUES = arrays(np.int64, st.tuples(st.integers(0, 9), st.just(3)), elements=st.integers(-1, 4))
 SLICES = (
@@ -48,21 +48,6 @@ def test_half_a_balance():
     assert weights[4] / weights[0] == pytest.approx(2)
 
 
-@given(VALUES, st.integers(0, 99))
-def test_half_of_the_weight_is_on_what_is_chosen(values, seed):
-    weights = position_weights(values, 0.5)
-    chosen = np.random.default_rng(seed).random(values.shape) < 0.3
-    found = emphasized(weights, chosen)
-    np.testing.assert_allclose(found.sum(axis=0), weights.sum(axis=0), rtol=1e-4)
-    for old, new, some in zip(weights.T, found.T, chosen.T, strict=True):
-        if (old * some).any() and (old * ~some).any():
-            assert new[some].sum() == pytest.approx(0.5 * old.sum(), rel=1e-4)
-            ratios = new[some & (old > 0)] / old[some & (old > 0)]
-            np.testing.assert_allclose(ratios, ratios[0], rtol=1e-4)
-        else:
-            assert np.array_equal(new, old)
-
-
 @given(st.lists(st.floats(0.1, 10), min_size=4, max_size=4), st.integers(1, 5))
 def test_streams_count_alike_and_their_variables_by_worth(worth, streams):
     found = shares(SLICES, streams, np.array(worth))
@@ -91,3 +76,40 @@ def test_what_variables_are_worth(chance):
     assert WORTH["layer"](SLICES, lambda: values).tolist() == [1, 1, 2, 4]
     expected = [np.log(2), 0, np.log(2), 0]
     np.testing.assert_allclose(WORTH["entropy"](SLICES, lambda: values), expected, atol=0.01)
+
+
+@given(VALUES, st.integers(0, 99), st.sampled_from([0.0, 0.5, 1.0]))
+def test_where_an_answer_is_due_lies_a_share_of_the_weight(values, seed, balance):
+    due = np.random.default_rng(seed).random(len(values)) < 0.3
+    weights = position_weights(values, balance, due, 0.3)
+    alone = {part: position_weights(values[part_of], balance) for part, part_of in
+             (("due", due), ("else", ~due))}  # fmt: skip
+    for place, column in enumerate(values.T):
+        has_due, has_else = ((column[own] != -1).any() for own in (due, ~due))
+        if has_due and has_else:
+            assert weights[due, place].sum() == pytest.approx(0.3, rel=1e-4)
+            np.testing.assert_allclose(
+                weights[~due, place], 0.7 * alone["else"][:, place], rtol=1e-4
+            )
+        elif has_due or has_else:
+            part, own = ("due", due) if has_due else ("else", ~due)
+            np.testing.assert_allclose(weights[own, place], alone[part][:, place], rtol=1e-4)
+
+
+def test_without_a_share_positions_where_an_answer_is_due_are_as_any_other():
+    values, due = np.array([[0], [0], [1]]), np.array([False, True, True])
+    plain = position_weights(values, 1.0)
+    assert np.array_equal(position_weights(values, 1.0, due, 0.0), plain)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1), st.sampled_from([0.0, 0.5, 1.0]))
+def test_tokens_weigh_by_how_rare_they_are(tokens, balance):
+    weights = token_weights(np.array(tokens), balance)
+    assert weights.sum() == pytest.approx(1, rel=1e-4)
+    for token, weight in zip(tokens, weights, strict=True):
+        ratio = (tokens.count(token) / tokens.count(tokens[0])) ** -balance
+        assert weight == pytest.approx(weights[0] * ratio, rel=1e-4)
+
+
+def test_no_tokens_have_no_weights():
+    assert not token_weights(np.array([], dtype=np.int64), 1.0).size
