@@ -8,7 +8,7 @@ and those of later layers follow; in the student their subspace does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,20 +32,25 @@ class Swap:
     """int64 [K]: where they change."""
     sources: np.ndarray
     """int64 [K]: where each takes its new value from."""
-    with_rest: bool = False
-    """Whether all that is no variable's comes from there, too. In the program nothing follows."""
+    rest: np.ndarray | None = None
+    """int64 [K]: where all that is no variable's comes from, if it moves along. In the program
+    nothing follows from that."""
 
     def of_rows(self, chosen: np.ndarray, width: int) -> Swap:
         """The same swap in the `chosen` rows alone, bool [B], of that width."""
         own = chosen[self.places // width]  # [K]
-        return replace(self, places=self.places[own], sources=self.sources[own])
+        return self._each(lambda at: at[own])
 
     def moved(self, width: int, wide: int) -> Swap:
         """The same swap in rows of another width."""
         if width == wide:
             return self
-        places, sources = (at // width * wide + at % width for at in (self.places, self.sources))
-        return replace(self, places=places, sources=sources)
+        return self._each(lambda at: at // width * wide + at % width)
+
+    def _each(self, change: Callable[[np.ndarray], np.ndarray]) -> Swap:
+        """The same swap with all its places changed alike."""
+        rest = None if self.rest is None else change(self.rest)
+        return replace(self, places=change(self.places), sources=change(self.sources), rest=rest)
 
 
 def swapped_values(graph: Graph, ids: np.ndarray, values: np.ndarray, swap: Swap) -> np.ndarray:
@@ -70,16 +75,11 @@ class SwappedPart:
     held: Subspace | None = None
     """Of all variables that the stream holds, where what is outside of them is swapped, too."""
 
-    def of(self, stream: Tensor) -> Tensor:
-        """That part [..., D] of a stream [..., D]."""
-        part = self.variables.part(stream)
-        return part if self.held is None else part + (stream - self.held.part(stream))
-
 
 def swapped_part(maps: Maps, swap: Swap) -> SwappedPart:
     """What a swap moves."""
     moved = group_subspace(maps, [maps.slices[place] for place in swap.variables], swap.layer)
-    if not swap.with_rest:
+    if swap.rest is None:
         return SwappedPart(moved)
     held = [one for one in maps.slices if one.layer <= swap.layer]
     return SwappedPart(moved, group_subspace(maps, held, swap.layer))
@@ -91,6 +91,15 @@ def swapped_stream(stream: Tensor, swaps: Iterable[tuple[Swap, SwappedPart]]) ->
     swapped = flat
     for swap, part in swaps:
         places = torch.from_numpy(swap.places).to(stream.device)
-        taken = flat[torch.from_numpy(swap.sources).to(stream.device)]  # [K, D]
-        swapped = swapped.index_add(0, places, part.of(taken - flat[places]))
+        own = flat[places]  # [K, D]
+        change = part.variables.part(_at(flat, swap.sources) - own)
+        if swap.rest is not None and part.held is not None:
+            around = _at(flat, swap.rest) - own
+            change = change + around - part.held.part(around)
+        swapped = swapped.index_add(0, places, change)
     return swapped.view_as(stream)
+
+
+def _at(flat: Tensor, places: np.ndarray) -> Tensor:
+    """The stream [K, D] at flat places [K] of it, [B T, D]."""
+    return flat[torch.from_numpy(places).to(flat.device)]

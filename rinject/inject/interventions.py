@@ -16,10 +16,10 @@ Then `interchange_tries` times a group of the variables that the layer computes 
 one half one alone, else each with that probability), and where each place takes from; of these each
 example takes the draw that changes most of what follows in it, or (under `interchange_seek`) most
 that is rare. So the edges of the program are trained where they matter, and where no example
-reaches. With the probability `interchange_rest` all moves along that is no variable's, but not at
-the embedding. Where a variable of the group has no value, all stays. The streams have their turn in
-the order of their layers: what is taken is what stands there under the interventions on earlier
-ones.
+reaches. Where a variable of the group has no value, all stays. With the probability
+`interchange_rest` all moves along that is no variable's; that of the embedding, which says where a
+token stands, comes from the same position of another row. The streams have their turn in the order
+of their layers: what is taken is what stands there under the interventions on earlier ones.
 """
 
 from __future__ import annotations
@@ -124,13 +124,16 @@ class Interventions:
         variables = self._groups[layer]
         taken = chance.random(len(variables)) < (0.5 if chance.random() < 0.5 else 0.0)
         taken[chance.integers(len(variables))] = True
-        # the rest of the embedding says where a token stands: attention cannot count without it
-        with_rest = layer > 0 and bool(chance.random() < self.settings.interchange_rest)
         flat, (there, sources) = values.reshape(-1, values.shape[-1]), places  # [B T, V]
         present = (flat[there] != NONE) & (flat[sources] != NONE)  # [K, V]
         known = present[:, variables[taken]].all(axis=1)  # [K]
-        chosen = tuple(variables[taken].tolist())
-        return Swap(layer, chosen, there[known], sources[known], with_rest)
+        there, sources = there[known], sources[known]
+        rest = None
+        if chance.random() < self.settings.interchange_rest:
+            rest = (
+                sources if layer else _same_position(chance, (values != NONE).any(axis=-1), there)
+            )
+        return Swap(layer, tuple(variables[taken].tolist()), there, sources, rest)
 
     def _best(
         self, drawn: Sequence[Swap], ids: np.ndarray, values: np.ndarray, rarity: Rarity | None
@@ -191,6 +194,15 @@ def _groups(targets: Targets) -> dict[int, np.ndarray]:
         if variable.size > 1:
             found.setdefault(variable.layer, []).append(place)
     return {layer: np.array(places) for layer, places in sorted(found.items())}
+
+
+def _same_position(chance: np.random.Generator, read: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """int64 [K]: the same positions of another row, or where it is shorter the `places` [K] as they
+    are; `read`, bool [B, T], are the positions that the program reads."""
+    count, width = read.shape
+    others = (places // width + int(chance.integers(1, max(2, count)))) % count
+    there = others * width + places % width
+    return np.where(read.reshape(-1)[there], there, places)
 
 
 def _any_places(chance: np.random.Generator, rows: Rows) -> Places:

@@ -150,7 +150,7 @@ class InjectSettings:
     """How likely each example of these steps is intervened on at each aligned layer."""
     interchange_rest: float = 0.0
     """How often, of all interventions, the part of the stream moves along that is no variable's
-    code, from which nothing may follow; not at the embedding (needs --codes orthogonal)."""
+    code, from which nothing may follow (needs --codes orthogonal)."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4

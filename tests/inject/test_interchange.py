@@ -89,12 +89,12 @@ def test_the_rest_is_all_that_is_no_variable_s():
     torch.manual_seed(0)
     stream = torch.randn(2, 6, WIDTH)
     held = tuple(place for place, one in enumerate(maps.slices) if one.layer <= 2)
-    everything = replace(a_swap(variables=held), with_rest=True)
+    everything = replace(a_swap(variables=held), rest=a_swap().sources)
     swapped = swapped_by_hand(stream, maps, everything).flatten(0, 1)
     torch.testing.assert_close(
         swapped[everything.places], stream.flatten(0, 1)[everything.sources], atol=1e-4, rtol=1e-4
     )
-    rest = replace(a_swap(variables=()), with_rest=True)
+    rest = replace(a_swap(variables=()), rest=a_swap().sources)
     swapped = swapped_by_hand(stream, maps, rest)
     read = [w for place in held for w in range(maps.slices[place].start, maps.slices[place].stop)]
     before, after = (maps.slices_at(2, one)[..., read] for one in (stream, swapped))
@@ -316,9 +316,30 @@ def test_the_rest_moves_along_as_often_as_told(often):
     rows = batches.task_rows(0)
     values = batches.targets.values(rows)
     swaps = [swap for step in range(40) for swap in drawn.at(step, rows, values).swaps]
-    assert not any(swap.with_rest for swap in swaps if swap.layer == 0)
-    found = [swap.with_rest for swap in swaps if swap.layer > 0]
-    assert often - 0.2 < np.mean(found) < often + 0.2
+    assert often - 0.2 < np.mean([swap.rest is not None for swap in swaps]) < often + 0.2
+
+
+def test_the_rest_of_the_embedding_keeps_its_position():
+    batches = small_injection.batches()
+    drawn, _ = interventions(
+        small_injection.program().header,
+        batches.targets,
+        interchange_rest=1.0,
+        codes="orthogonal",
+    )
+    rows, moved = batches.task_rows(0), 0
+    values = batches.targets.values(rows)
+    for step in range(20):
+        found = drawn.at(step, rows, values)
+        width, read = found.rows.ids.shape[1], found.rows.are_read().reshape(-1)
+        for swap in found.swaps:
+            if swap.layer:
+                assert np.array_equal(swap.rest, swap.sources)
+                continue
+            assert np.array_equal(swap.rest % width, swap.places % width)
+            assert read[swap.rest].all()
+            moved += np.count_nonzero(swap.rest != swap.places)
+    assert moved
 
 
 def test_streams_have_the_targets_of_the_swaps_before_them():
