@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rinject.errors import InputError
-from rinject.inject.interchange import Swap
+from rinject.inject.interchange import LayerSwaps
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
 from rinject.inject.rarity import ErrorHistory, Errors, Rarity
@@ -54,11 +54,11 @@ class Batch:
     """int64 [B]: the position at which each task row begins; None where all begin at 0."""
     rolled: Tensor | None = None
     """bool [B]: the task rows whose stream is rolled, if not all."""
-    swaps: tuple[Swap, ...] = ()
+    swaps: tuple[LayerSwaps, ...] = ()
     """The interventions on the task rows, if any, in the order of their streams; the answers are
     those that they lead to."""
     swapped_targets: Tensor | None = None
-    """int64 [S, N, V]: the targets of the streams after each stream that is swapped."""
+    """int64 [S, N, V]: the targets of the streams after each of them."""
     swapped_weights: Tensor | None = None
     """float32 [S, N, V]: the weights that belong to them."""
 
@@ -131,21 +131,19 @@ class Batches:
 
     def at(self, step: int) -> Batch:
         """The batch of one step, steps counted from 0."""
-        settings = self.settings
         rows, values = self.task_rows(step), self._values(step)  # [positions read, V]
         intervened = self._intervened(step, rows, values)
-        answered = rows if intervened is None else intervened.rows
-        asked = rows.before_answer() if intervened is None else intervened.asked  # [B, T]
-        answers = rows.answers() if intervened is None else intervened.answers  # [M]
+        answered, answers = intervened.rows, intervened.answers
         windows = self.text_windows(step)  # [text rows, text tokens]
         read = answered.are_read()  # [B, T]
         taken = read & self._are_aligned(answered)
         values, due = values[taken[read]], answered.before_answer()[taken]
+        answer_weights = token_weights(answers, self.settings.answer_balance)
         batch = Batch(
             ids=torch.from_numpy(answered.ids),
-            answer_places=torch.from_numpy(np.flatnonzero(asked)),
+            answer_places=torch.from_numpy(np.flatnonzero(intervened.asked)),
             answers=torch.from_numpy(answers),
-            answer_weights=torch.from_numpy(token_weights(answers, settings.answer_balance)),
+            answer_weights=torch.from_numpy(answer_weights),
             aligned_places=torch.from_numpy(np.flatnonzero(taken)),
             targets=torch.from_numpy(values),
             weights=torch.from_numpy(self._weights(values, due)),
@@ -156,27 +154,32 @@ class Batches:
             shifts=self._shifts(step, len(answered)),
             rolled=self._rolled(step, len(answered)),
         )
-        if intervened is None:
-            return batch
-        after = np.stack([some[taken[read]] for some in intervened.values])  # [S, N, V]
+        return self._swapped(batch, intervened, taken[read], due) if intervened.swaps else batch
+
+    def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened:
+        """The rows of a step under its interventions, if it has any."""
+        if self.interventions is None or not self.interventions.is_due(step):
+            return Intervened(rows, rows.before_answer(), rows.answers(), (), ())
+        rarity = self._rarity if self.settings.seeks_rare_swaps else None
+        return self.interventions.at(step, rows, values, rarity)
+
+    def _swapped(
+        self, batch: Batch, intervened: Intervened, taken: np.ndarray, due: np.ndarray
+    ) -> Batch:
+        """The batch with the targets that follow from interventions; `taken`, bool, of all tokens
+        read, and of those taken the ones where an answer is `due`, bool [N]."""
+        after = [values[taken] for values in intervened.values]  # S of [N, V]
+        weights = [self._weights(values, due) for values in after]
         return replace(
             batch,
             swaps=intervened.swaps,
-            swapped_targets=torch.from_numpy(after),
-            swapped_weights=torch.from_numpy(
-                np.stack([self._weights(some, due) for some in after])
-            ),
+            swapped_targets=torch.from_numpy(np.stack(after)),
+            swapped_weights=torch.from_numpy(np.stack(weights)),
         )
 
     def _weights(self, values: np.ndarray, due: np.ndarray) -> np.ndarray:
         """float32 [N, V]: what positions count, of which some are `due` [N] for an answer."""
         return position_weights(values, self.settings.balance, due, self.settings.answer_share)
-
-    def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened | None:
-        if self.interventions is None or not self.interventions.is_due(step):
-            return None
-        rarity = self._rarity if self.settings.seeks_rare_swaps else None
-        return self.interventions.at(step, rows, values, rarity)
 
     def _shifts(self, step: int, rows: int) -> Tensor | None:
         """int64 [rows]: where each row of a step begins."""

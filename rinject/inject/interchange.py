@@ -53,10 +53,23 @@ class Swap:
         return replace(self, places=change(self.places), sources=change(self.sources), rest=rest)
 
 
+@dataclass(frozen=True)
+class LayerSwaps:
+    """The swaps on one compiled stream, all at once; a row has places of one of them at most."""
+
+    layer: int
+    swaps: tuple[Swap, ...]
+
+    def moved(self, width: int, wide: int) -> LayerSwaps:
+        """The same in rows of another width."""
+        return replace(self, swaps=tuple(swap.moved(width, wide) for swap in self.swaps))
+
+
 def swapped_values(graph: Graph, ids: np.ndarray, values: np.ndarray, swap: Swap) -> np.ndarray:
     """int32 [B, T, V]: the program's variables under a swap, from those without, [B, T, V].
 
-    `ids` [B, T] is the program's input.
+    `ids` [B, T] is the program's input. The variables may be those under swaps on earlier streams;
+    rows without a place stay as they are, for they follow from earlier layers already.
     """
     changed = values.copy()
     flat = changed.reshape(-1, values.shape[-1])  # [B T, V]
@@ -93,7 +106,8 @@ def swapped_stream(stream: Tensor, swaps: Iterable[tuple[Swap, SwappedPart]]) ->
         places = torch.from_numpy(swap.places).to(stream.device)
         own = flat[places]  # [K, D]
         change = part.variables.part(_at(flat, swap.sources) - own)
-        if swap.rest is not None and part.held is not None:
+        if swap.rest is not None:
+            assert part.held is not None
             around = _at(flat, swap.rest) - own
             change = change + around - part.held.part(around)
         swapped = swapped.index_add(0, places, change)

@@ -12,40 +12,38 @@ elsewhere:
 3. a share of all positions that the program reads, drawn from 0 to 1, each from any of them, or
    with probability one half all from the same.
 
-Then `interchange_tries` times a group of the variables that the layer computes (with probability
-one half one alone, else each with that probability), and where each place takes from; of these each
-example takes the draw that changes most of what follows in it, or (under `interchange_seek`) most
-that is rare. So the edges of the program are trained where they matter, and where no example
-reaches. Where a variable of the group has no value, all stays. With the probability
-`interchange_rest` all moves along that is no variable's; that of the embedding, which says where a
-token stands, comes from the same position of another row. The streams have their turn in the order
-of their layers: what is taken is what stands there under the interventions on earlier ones.
+For each stream there are `interchange_tries` draws of such places and sources, each with a group of
+the variables that the layer computes: with probability one half one alone, else one at least and
+each other one with probability one half. Each example takes the draw that changes most of what
+follows in it, or (under `interchange_seek`) most that is rare. So the edges of the program are
+trained where they matter, and where no example reaches. Where a variable of the group has no value,
+all stays. With the probability `interchange_rest` all that is no variable's moves along, from the
+same position of another row: it says where a token stands, without which attention cannot count.
+The streams have their turn in the order of their layers: what is taken is what stands there under
+the interventions on earlier ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from rinject.graph.tables import NONE
-from rinject.inject.interchange import Swap, swapped_values
+from rinject.inject.interchange import LayerSwaps, Swap, swapped_values
 from rinject.inject.randomness import generator
 from rinject.inject.rarity import Rarity
 from rinject.inject.rows import Rows, rows_of, written_outputs
 from rinject.inject.settings import InjectSettings
+from rinject.inject.swap_places import drawn_kinds, drawn_places, same_positions
 from rinject.inject.targets import Targets
 from rinject.lang import Header
-
-Places: TypeAlias = tuple[np.ndarray, np.ndarray]
-"""Flat places [K], and where each takes from."""
 
 
 @dataclass(frozen=True)
 class Intervened:
-    """The rows of one step under an intervention."""
+    """The rows of one step under interventions, if any."""
 
     rows: Rows
     """With the answers that the program gives then."""
@@ -53,10 +51,10 @@ class Intervened:
     """bool [B, T]: the positions whose next token belongs to an answer that the program gives."""
     answers: np.ndarray
     """int64 [M]: those next tokens."""
-    swaps: tuple[Swap, ...]
-    """In the order of their streams; those on one stream are of different rows."""
+    swaps: tuple[LayerSwaps, ...]
+    """Of the streams that are intervened on, in their order."""
     values: tuple[np.ndarray, ...]
-    """int64 [N, V], after those on each stream: the variables at all tokens read."""
+    """int64 [N, V] after each of them: the variables at all tokens read."""
 
 
 class Interventions:
@@ -90,61 +88,66 @@ class Interventions:
         With `rarity` the draws are taken that bring about most that is rare.
         """
         chance = generator(self.settings.seed, "interchange", step)
+        ids, values = self._in_rows(rows, read_values)
+        found, read = [], rows.are_read()
+        for layer in self._groups:
+            drawn = self._drawn(chance, layer, rows, values)
+            swaps, values = self._best(drawn, ids, values, rarity)
+            if swaps:
+                found.append((LayerSwaps(layer, swaps), values[read].astype(np.int64)))
+        answer = self._spelled if self.spelled else self._at_once
+        answered, asked, answers = answer(rows, values[..., self._output])
+        width, wide = rows.ids.shape[1], answered.ids.shape[1]
+        moved = tuple(swaps.moved(width, wide) for swaps, _ in found)
+        return Intervened(answered, asked, answers, moved, tuple(after for _, after in found))
+
+    def _in_rows(self, rows: Rows, read_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The program's input [B, T] and variables [B, T, V] from those at all tokens read, [N, V];
+        NONE elsewhere."""
         read = rows.are_read()  # [B, T]
         ids, own = np.full(read.shape, NONE), self.targets.program_ids(rows)
         ids[:, : own.shape[1]] = own
         values = np.full((*read.shape, read_values.shape[-1]), NONE, dtype=np.int32)
         values[read] = read_values
-        swaps: list[Swap] = []
-        after = []
-        for layer in self._groups:
-            kinds = self._kinds(chance, len(rows))  # [B]
-            drawn = [
-                self._drawn(chance, layer, _places(chance, rows, kinds), values)
-                for _ in range(self.settings.interchange_tries)
-            ]
-            taken, values = self._best(drawn, ids, values, rarity)
-            swaps.extend(taken)
-            after.append(values[read].astype(np.int64))
-        answer = self._spelled if self.spelled else self._at_once
-        answered, asked, answers = answer(rows, values[..., self._output])
-        width, wide = rows.ids.shape[1], answered.ids.shape[1]
-        moved = tuple(swap.moved(width, wide) for swap in swaps)
-        return Intervened(answered, asked, answers, moved, tuple(after))
-
-    def _kinds(self, chance: np.random.Generator, rows: int) -> np.ndarray:
-        """int64 [rows]: the kind of places of each row at one stream, NONE for no intervention."""
-        kinds = chance.integers(len(KINDS), size=rows)
-        return np.where(chance.random(rows) < self.settings.interchange_share, kinds, NONE)
+        return ids, values
 
     def _drawn(
-        self, chance: np.random.Generator, layer: int, places: Places, values: np.ndarray
-    ) -> Swap:
-        """A swap of some of a layer's variables, one at least, at those places that have values."""
+        self, chance: np.random.Generator, layer: int, rows: Rows, values: np.ndarray
+    ) -> list[Swap]:
+        """All draws for one stream, of variables [B, T, V]; a row has its kind in all of them."""
+        kinds = drawn_kinds(chance, len(rows), self.settings.interchange_share)  # [B]
+        flat = values.reshape(-1, values.shape[-1])  # [B T, V]
+        swaps = []
+        for _ in range(self.settings.interchange_tries):
+            places, sources = drawn_places(chance, rows, kinds)  # [K] each
+            group = self._group(chance, layer)
+            held = flat[:, group]  # [B T, variables]
+            known = ((held[places] != NONE) & (held[sources] != NONE)).all(axis=1)  # [K]
+            places, sources = places[known], sources[known]
+            has_rest = chance.random() < self.settings.interchange_rest
+            rest = same_positions(chance, rows, places) if has_rest else None
+            swaps.append(Swap(layer, tuple(group.tolist()), places, sources, rest))
+        return swaps
+
+    def _group(self, chance: np.random.Generator, layer: int) -> np.ndarray:
+        """Some of the variables of a layer, one at least."""
         variables = self._groups[layer]
-        taken = chance.random(len(variables)) < (0.5 if chance.random() < 0.5 else 0.0)
+        is_alone = chance.random() < 0.5
+        taken = (chance.random(len(variables)) < 0.5) & (not is_alone)
         taken[chance.integers(len(variables))] = True
-        flat, (there, sources) = values.reshape(-1, values.shape[-1]), places  # [B T, V]
-        present = (flat[there] != NONE) & (flat[sources] != NONE)  # [K, V]
-        known = present[:, variables[taken]].all(axis=1)  # [K]
-        there, sources = there[known], sources[known]
-        rest = None
-        if chance.random() < self.settings.interchange_rest:
-            rest = (
-                sources if layer else _same_position(chance, (values != NONE).any(axis=-1), there)
-            )
-        return Swap(layer, tuple(variables[taken].tolist()), there, sources, rest)
+        return variables[taken]
 
     def _best(
         self, drawn: Sequence[Swap], ids: np.ndarray, values: np.ndarray, rarity: Rarity | None
-    ) -> tuple[list[Swap], np.ndarray]:
+    ) -> tuple[tuple[Swap, ...], np.ndarray]:
         """Of swaps on one stream for each row the one that brings about most in it; and the
         variables after that."""
         tried = [swapped_values(self.targets.graph, ids, values, swap) for swap in drawn]
         gains = [self._gains(drawn[0].layer, after, values, rarity) for after in tried]
         best = np.argmax(gains, axis=0)  # [B]
-        swaps = [swap.of_rows(best == place, ids.shape[1]) for place, swap in enumerate(drawn)]
-        return swaps, np.stack(tried)[best, np.arange(len(ids))]
+        taken = [swap.of_rows(best == place, ids.shape[1]) for place, swap in enumerate(drawn)]
+        after = np.stack(tried)[best, np.arange(len(ids))]  # [B, T, V]
+        return tuple(swap for swap in taken if len(swap.places)), after
 
     def _gains(
         self, layer: int, after: np.ndarray, values: np.ndarray, rarity: Rarity | None
@@ -194,58 +197,3 @@ def _groups(targets: Targets) -> dict[int, np.ndarray]:
         if variable.size > 1:
             found.setdefault(variable.layer, []).append(place)
     return {layer: np.array(places) for layer, places in sorted(found.items())}
-
-
-def _same_position(chance: np.random.Generator, read: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """int64 [K]: the same positions of another row, or where it is shorter the `places` [K] as they
-    are; `read`, bool [B, T], are the positions that the program reads."""
-    count, width = read.shape
-    others = (places // width + int(chance.integers(1, max(2, count)))) % count
-    there = others * width + places % width
-    return np.where(read.reshape(-1)[there], there, places)
-
-
-def _any_places(chance: np.random.Generator, rows: Rows) -> Places:
-    """A share of each row's places, from 0 to all; each from any place, or in half of the rows all
-    from the same one, so that a value can stand at more places than in any example."""
-    read = rows.are_read()  # [B, T]
-    share = chance.random((len(rows), 1))
-    places = np.flatnonzero(read & (chance.random(read.shape) < share))  # [K]
-    known, owners = np.flatnonzero(read), places // read.shape[1]
-    one = chance.choice(known, size=len(rows))[owners]  # [K]
-    are_alike = (chance.random(len(rows)) < 0.5)[owners]
-    return places, np.where(are_alike, one, chance.choice(known, size=len(places)))
-
-
-def _answer_places(chance: np.random.Generator, rows: Rows) -> Places:
-    """The places that predict an answer token, each with its like in another row."""
-    width, count = rows.ids.shape[1], len(rows)
-    asked = rows.before_answer() & rows.are_read()  # [B, T]
-    other = np.roll(np.arange(count), int(chance.integers(1, max(2, count))))
-    rows_, positions = np.nonzero(asked)
-    ordinal = positions - (rows.prompt_lengths[rows_] - 1)  # [K]
-    there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]
-    fits = (there < width) & asked[other[rows_], np.minimum(there, width - 1)]
-    return (rows_ * width + positions)[fits], (other[rows_] * width + there)[fits]
-
-
-def _answers_from_anywhere(chance: np.random.Generator, rows: Rows) -> Places:
-    """The places that predict an answer token take what other places hold, of any row: values that
-    are common there may never be due where answers are."""
-    asked = np.flatnonzero(rows.before_answer() & rows.are_read())  # [K]
-    return asked, chance.choice(np.flatnonzero(rows.are_read()), size=len(asked))
-
-
-def _places(chance: np.random.Generator, rows: Rows, kinds: np.ndarray) -> Places:
-    """The places of rows of which each has one of the `kinds` [B], or NONE."""
-    width = rows.ids.shape[1]
-    found = [draw(chance, rows) for draw in KINDS]
-    kept = [kinds[places // width] == kind for kind, (places, _) in enumerate(found)]
-    parts = [
-        (places[own], sources[own]) for own, (places, sources) in zip(kept, found, strict=True)
-    ]
-    places, sources = (np.concatenate(some) for some in zip(*parts, strict=True))
-    return places, sources
-
-
-KINDS = (_answer_places, _answers_from_anywhere, _any_places)

@@ -32,7 +32,7 @@ def answer_loss(logits: Tensor, answers: Tensor, weights: Tensor) -> Tensor:
 
     0 without any: an intervention can leave a batch without an answer that can be written.
     """
-    return functional.cross_entropy(logits.float(), answers, reduction="none") @ weights
+    return functional.cross_entropy(logits.float(), answers, reduction="none").mul(weights).sum()
 
 
 def kl_to_teacher(student: Tensor, teacher: Tensor, count: int) -> Tensor:
@@ -88,7 +88,8 @@ def slice_alignment(
             continue
         own = slice(variable.layer, None), slice(None), place
         found = error(maps.of(variable, streams).float(), targets[own])  # [l, N]
-        total = total + shares[place, variable.layer :] @ (found * weights[own]).sum(dim=-1)
+        share = shares[place, variable.layer :]  # [l]
+        total = total + (share * (found * weights[own]).sum(dim=-1)).sum()
     return total
 
 

@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 from rinject.inject.batches import Batch
 from rinject.inject.codes import TrainedMaps
 from rinject.inject.forward import flat, logits_at
-from rinject.inject.interchange import Swap, SwappedPart, swapped_part, swapped_stream
+from rinject.inject.interchange import LayerSwaps, SwappedPart, swapped_part, swapped_stream
 from rinject.inject.losses import (
     SliceError,
     answer_loss,
@@ -92,8 +92,8 @@ class Objective(nn.Module):
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
         self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
-        self._swaps: list[Swap] = []  # in rows as wide as those of the forward pass
-        self._swapped_parts: list[SwappedPart] = []  # of each of them
+        self._swaps: dict[int, LayerSwaps] = {}  # in rows as wide as those of the forward pass
+        self._swapped_parts: dict[int, list[SwappedPart]] = {}  # of each of them
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -121,7 +121,9 @@ class Objective(nn.Module):
         variable = self.output if self.settings.roll == "final-result" else None
         self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
         self._are_rolled = batch.rolled
-        self._swapped_parts = [swapped_part(maps, swap) for swap in batch.swaps]
+        self._swapped_parts = {
+            one.layer: [swapped_part(maps, swap) for swap in one.swaps] for one in batch.swaps
+        }
         seen = self._jointly(batch) if self._is_joint(batch) else self._apart(batch)
         losses = {
             "answer": answer_loss(seen.answered, batch.answers, batch.answer_weights),
@@ -171,7 +173,7 @@ class Objective(nn.Module):
         places = torch.arange(texts * length, device=ids.device)
         texts_at = rows * wide + _widened(places, length, wide)  # [K]
         answers_at = _widened(batch.answer_places, width, wide)  # [M]
-        self._swaps = [swap.moved(width, wide) for swap in batch.swaps]
+        self._swaps = {one.layer: one.moved(width, wide) for one in batch.swaps}
         logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]), batch.shifts)
         return Seen(
             answered=logits[: len(answers_at)],
@@ -185,7 +187,7 @@ class Objective(nn.Module):
             self._task_rows = 0
             written = flat(self.student(input_ids=batch.text_ids, use_cache=False).logits)
             self._text_streams = dict(self._captured)
-        self._swaps = list(batch.swaps)
+        self._swaps = {one.layer: one for one in batch.swaps}
         rows = len(batch.ids)
         answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
         self._text_streams = {}
@@ -239,12 +241,11 @@ class Objective(nn.Module):
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with the interventions on it, if any."""
-        rows = self._task_rows
-        if not rows:
+        rows, own = self._task_rows, self._swaps.get(place)
+        if not rows or own is None:
             return stream
-        drawn = zip(self._swaps, self._swapped_parts, strict=True)
-        own = [one for one in drawn if one[0].layer == place]
-        return torch.cat([swapped_stream(stream[:rows], own), stream[rows:]])
+        parts = zip(own.swaps, self._swapped_parts[place], strict=True)
+        return torch.cat([swapped_stream(stream[:rows], parts), stream[rows:]])
 
     # --- the losses -------------------------------------------------------------------------------
 
@@ -258,12 +259,14 @@ class Objective(nn.Module):
         error = SLICE_ERRORS[self.settings.alignment]
         return slice_alignment(maps, streams, targets, weights, self.shares, error)
 
-    def _by_stream(self, swaps: Sequence[Swap], before: Tensor, after: Tensor | None) -> Tensor:
-        """[N, V], or [L, N, V]: `before` for the streams up to the first that is swapped, and then
-        what is `after` [S, N, V] the swaps on the last one that is."""
+    def _by_stream(
+        self, swaps: Sequence[LayerSwaps], before: Tensor, after: Tensor | None
+    ) -> Tensor:
+        """[L, N, V]: for each stream what holds under the swaps on earlier ones, of `after`
+        [S, N, V]; up to the first of them `before` [N, V]. That alone where there are none."""
         if after is None:
             return before
-        layers = sorted({swap.layer for swap in swaps})
+        layers = [one.layer for one in swaps]
         passed = [bisect_left(layers, place) for place in range(len(self.layers))]
         return torch.cat([before[None], after])[passed]
 

@@ -147,15 +147,16 @@ class InjectSettings:
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""
     interchange_share: float = 0.25
-    """How likely each example of these steps is intervened on at each aligned layer."""
+    """How likely each example of these steps is intervened on at each compiled layer that computes
+    a variable."""
     interchange_rest: float = 0.0
     """How often, of all interventions, the part of the stream moves along that is no variable's
     code, from which nothing may follow (needs --codes orthogonal)."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4
-    """Interventions that are drawn for each compiled layer in a step; the one is taken that changes
-    most of what follows in the program (see --interchange-seek)."""
+    """Interventions that are drawn for each compiled layer in a step; each example takes the one
+    that changes most of what follows in it (see --interchange-seek)."""
     interchange_seek: str = "changed"
     """How interventions of --interchange-tries are compared: by how many values are `changed`; or
     by how `rare` the values are that come about, those most that hardly any example holds."""
@@ -218,12 +219,14 @@ class InjectSettings:
         for name in _SHARES:
             self._check_number(name, 0)
             value = getattr(self, name)
-            _check(value <= 1, name, f"is a share of the steps, 0 to 1, not {value}")
+            _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_parts = self.roll != "strict" or self.has_codes
         _check(has_parts, "roll", "strict needs --codes orthogonal")
         has_rest = not self.interchange_rest or self.has_codes
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
+        keeps_place = not (self.interchange_rest and self.shift)
+        _check(keeps_place, "interchange_rest", "keeps positions, which --shift makes differ")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 

@@ -21,7 +21,8 @@ def position_weights(
     One whose value occurs n times among the N counts n^-balance: 0 treats positions alike, 1 the
     values of a variable. Where a `share` is given, the positions where an answer is `due`, bool
     [N], have so much of the weight of each variable, and the others the rest, each balanced by
-    itself: among all positions those at which the program decides are few.
+    itself: among all positions those at which the program decides are few. (A variable with values
+    in one of these parts only has all of its weight there; none where that part's share is 0.)
     """
     if due is None or not share:
         return _of_sum_one(_balanced(values, balance)).astype(np.float32)
@@ -50,7 +51,8 @@ def _balanced(values: np.ndarray, balance: float) -> np.ndarray:
 
 def _of_sum_one(weights: np.ndarray) -> np.ndarray:
     """[N, V]: of sum one for each variable, where that can be."""
-    scaled: np.ndarray = weights / np.maximum(weights.sum(axis=0), 1e-9)
+    total = weights.sum(axis=0)  # [V]
+    scaled: np.ndarray = weights / np.where(total > 0, total, 1)
     return scaled
 
 

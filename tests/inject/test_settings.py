@@ -37,7 +37,13 @@ def test_the_embedded_student_has_its_own_set_and_none_is_the_default():
         ({"kl_every": 0}, "--kl-every must be at least 1"),
         ({"student_rate": -1.0}, "--student-rate must be at least 0"),
         ({"student_rate": float("nan")}, "--student-rate must be at least 0"),
-        ({"warmup": 1.5}, "--warmup is a share of the steps"),
+        ({"warmup": 1.5}, "--warmup must be 0 to 1, not 1.5"),
+        ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
+        ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),
+        (
+            {"interchange_rest": 0.5, "codes": "orthogonal", "shift": 3},
+            "--interchange-rest keeps positions, which --shift makes differ",
+        ),
         ({"warmup": 0.6, "decay": 0.6}, "--decay and --warmup together"),
         (
             {"method": "magic"},
