@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,7 @@ from rinject.errors import InputError
 from rinject.inject.interchange import LayerSwaps
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
-from rinject.inject.rarity import ErrorHistory, Errors, Rarity
+from rinject.inject.rarity import ErrorHistory, Errors, Rarity, ValueWorth, worth_of_errors
 from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.targets import Targets
@@ -160,8 +161,16 @@ class Batches:
         """The rows of a step under its interventions, if it has any."""
         if self.interventions is None or not self.interventions.is_due(step):
             return Intervened(rows, rows.before_answer(), rows.answers(), (), ())
-        rarity = self._rarity if self.settings.seeks_rare_swaps else None
-        return self.interventions.at(step, rows, values, rarity)
+        return self.interventions.at(step, rows, values, self._swap_worth(step))
+
+    def _swap_worth(self, step: int) -> ValueWorth | None:
+        """What the values count that interventions of a step bring about; None for all alike."""
+        if self.settings.seeks_rare_swaps and self._rarity is not None:
+            return self._rarity.of_values
+        errors = self.errors.before(self.block_of(step))
+        if self.settings.seeks_wrong_swaps and errors is not None:
+            return partial(worth_of_errors, errors)
+        return None
 
     def _swapped(
         self, batch: Batch, intervened: Intervened, taken: np.ndarray, due: np.ndarray

@@ -15,12 +15,12 @@ elsewhere:
 For each stream there are `interchange_tries` draws of such places and sources, each with a group of
 the variables that the layer computes: with probability one half one alone, else one at least and
 each other one with probability one half. Each example takes the draw that changes most of what
-follows in it, or (under `interchange_seek`) most that is rare. So the edges of the program are
-trained where they matter, and where no example reaches. Where a variable of the group has no value,
-all stays. With the probability `interchange_rest` all that is no variable's moves along, from the
-same position of another row: it says where a token stands, without which attention cannot count.
-The streams have their turn in the order of their layers: what is taken is what stands there under
-the interventions on earlier ones.
+follows in it, or (under `interchange_seek`) most that is rare, or that was read wrong. So the edges
+of the program are trained where they matter, and where no example reaches. Where a variable of the
+group has no value, all stays. With the probability `interchange_rest` all that is no variable's
+moves along, from the same position of another row: it says where a token stands, without which
+attention cannot count. The streams have their turn in the order of their layers: what is taken is
+what stands there under the interventions on earlier ones.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ import numpy as np
 from rinject.graph.tables import NONE
 from rinject.inject.interchange import LayerSwaps, Swap, swapped_values
 from rinject.inject.randomness import generator
-from rinject.inject.rarity import Rarity
+from rinject.inject.rarity import ValueWorth
 from rinject.inject.rows import Rows, rows_of, written_outputs
 from rinject.inject.settings import InjectSettings
 from rinject.inject.swap_places import drawn_kinds, drawn_places, same_positions
@@ -81,18 +81,18 @@ class Interventions:
         return begun and step % settings.interchange_every == 0
 
     def at(
-        self, step: int, rows: Rows, read_values: np.ndarray, rarity: Rarity | None = None
+        self, step: int, rows: Rows, read_values: np.ndarray, worth: ValueWorth | None = None
     ) -> Intervened:
         """The rows of a step, whose variables are `read_values` [N, V], under its interventions.
 
-        With `rarity` the draws are taken that bring about most that is rare.
+        `worth` says what the values count that a draw brings about; without it all count alike.
         """
         chance = generator(self.settings.seed, "interchange", step)
         ids, values = self._in_rows(rows, read_values)
         found, read = [], rows.are_read()
         for layer in self._groups:
             drawn = self._drawn(chance, layer, rows, values)
-            swaps, values = self._best(drawn, ids, values, rarity)
+            swaps, values = self._best(drawn, ids, values, worth)
             if swaps:
                 found.append((LayerSwaps(layer, swaps), values[read].astype(np.int64)))
         answer = self._spelled if self.spelled else self._at_once
@@ -138,30 +138,30 @@ class Interventions:
         return variables[taken]
 
     def _best(
-        self, drawn: Sequence[Swap], ids: np.ndarray, values: np.ndarray, rarity: Rarity | None
+        self, drawn: Sequence[Swap], ids: np.ndarray, values: np.ndarray, worth: ValueWorth | None
     ) -> tuple[tuple[Swap, ...], np.ndarray]:
         """Of swaps on one stream for each row the one that brings about most in it; and the
         variables after that."""
         tried = [swapped_values(self.targets.graph, ids, values, swap) for swap in drawn]
-        gains = [self._gains(drawn[0].layer, after, values, rarity) for after in tried]
+        gains = [self._gains(drawn[0].layer, after, values, worth) for after in tried]
         best = np.argmax(gains, axis=0)  # [B]
         taken = [swap.of_rows(best == place, ids.shape[1]) for place, swap in enumerate(drawn)]
         after = np.stack(tried)[best, np.arange(len(ids))]  # [B, T, V]
         return tuple(swap for swap in taken if len(swap.places)), after
 
     def _gains(
-        self, layer: int, after: np.ndarray, values: np.ndarray, rarity: Rarity | None
+        self, layer: int, after: np.ndarray, values: np.ndarray, worth: ValueWorth | None
     ) -> np.ndarray:
-        """float64 [B]: how many values of what follows the layer change in each row, or how rare
-        those are that come about.
+        """float64 [B]: how many values of what follows the layer change in each row, or what those
+        are worth that come about.
 
         The variables are `values` [B, T, V] before a swap there, and then `after`.
         """
         follows = self._layers > layer  # [V]
         follows[self._output] = True
         changed = (after != values) & (after != NONE) & follows  # [B, T, V]
-        worth = changed if rarity is None else rarity.of_values(after) * changed
-        gains: np.ndarray = worth.sum(axis=(1, 2), dtype=np.float64)
+        counted = changed if worth is None else worth(after) * changed
+        gains: np.ndarray = counted.sum(axis=(1, 2), dtype=np.float64)
         return gains
 
     def _at_once(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:

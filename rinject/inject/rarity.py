@@ -8,10 +8,10 @@ student reads most values right, those that it reads wrong can count for more (h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,7 +27,9 @@ PRIOR_POSITIONS = 5
 positions tell little."""
 
 
-Errors = tuple[np.ndarray, ...]
+ValueWorth: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""What each of the values [..., V] counts, float64 [..., V]; 0 for none."""
+Errors: TypeAlias = tuple[np.ndarray, ...]
 """For each variable, float64 [size]: the share of positions read wrong, by the true value."""
 
 
@@ -123,6 +125,17 @@ def _shares(occurrences: np.ndarray, fewest: float) -> np.ndarray:
     if distinct < 2:
         return np.empty(0)
     return 1 / np.maximum(occurrences, fewest) / distinct
+
+
+def worth_of_errors(errors: Errors, values: np.ndarray) -> np.ndarray:
+    """float64 [..., V]: what each of the values [..., V] counts for having been read wrong; 0 for
+    none."""
+    found = np.zeros(values.shape)
+    for place, shares in enumerate(errors):
+        column = values[..., place]
+        present = column != NONE
+        found[present, place] = LEAST_WORTH + shares[column[present]]
+    return found
 
 
 def errors_by_value(counts: Sequence[ValueCounts]) -> Errors:

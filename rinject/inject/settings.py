@@ -19,7 +19,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "maps": ("shared", "per-layer"),
     "codes": ("auto", "free", "orthogonal"),
     "seek": ("rare", "wrong"),
-    "interchange_seek": ("changed", "rare"),
+    "interchange_seek": ("changed", "rare", "wrong"),
     "roll": ("final-result", "subspace", "strict", "none"),
     "roll_from": ("examples", "text"),
     "layer_map": ("one-to-one", "stretched"),
@@ -158,8 +158,9 @@ class InjectSettings:
     """Interventions that are drawn for each compiled layer in a step; each example takes the one
     that changes most of what follows in it (see --interchange-seek)."""
     interchange_seek: str = "changed"
-    """How interventions of --interchange-tries are compared: by how many values are `changed`; or
-    by how `rare` the values are that come about, those most that hardly any example holds."""
+    """How interventions of --interchange-tries are compared: by how many values are `changed`; by
+    how `rare` the values are that come about, those most that hardly any example holds; or by how
+    often these were read `wrong` when fidelity was measured last (see --eval-every)."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None
@@ -269,7 +270,8 @@ class InjectSettings:
 
     def run_record(self) -> dict[str, Any]:
         """The settings that a resumed run must share: those that change the result."""
-        decide = set(_MEASURING) if self.seeks_wrong else set()  # when and on what fidelity is read
+        seeks = self.seeks_wrong or self.seeks_wrong_swaps
+        decide = set(_MEASURING) if seeks else set()  # when and on what fidelity is read
         free = set(_NOT_OF_THE_RUN) - decide
         return {k: v for k, v in self.to_record().items() if k not in free}
 
@@ -294,6 +296,11 @@ class InjectSettings:
     def seeks_rare_swaps(self) -> bool:
         """Whether interventions are chosen by how rare the values are that they bring about."""
         return self.is_interchange and self.interchange_seek == "rare"
+
+    @property
+    def seeks_wrong_swaps(self) -> bool:
+        """Whether they are chosen by how often those values were read wrong."""
+        return self.is_interchange and self.interchange_seek == "wrong"
 
     @property
     def is_baseline(self) -> bool:

@@ -9,8 +9,9 @@ from inject import small_injection
 
 from rinject.compiler import compile_program
 from rinject.graph.tables import NONE
+from rinject.inject.batches import STEPS_AHEAD
 from rinject.inject.interventions import Intervened, Interventions
-from rinject.inject.rarity import Rarity
+from rinject.inject.rarity import Rarity, ValueWorth
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.targets import Targets
 from rinject.inject.weighing import position_weights, token_weights
@@ -230,17 +231,40 @@ def test_rare_draws_bring_about_what_is_rare():
     known = Rarity(batches.sampled_values(len(batches.examples)), batches.examples.read_lengths)
     layers = np.array([one.layer for one in batches.targets.graph.variables])
 
-    def rare(rarity: Rarity | None) -> float:
+    def rare(worth: ValueWorth | None) -> float:
         drawn = interventions(
             small_injection.program().header, batches.targets, interchange_tries=8
         )
-        found = [drawn.at(step, rows, values, rarity) for step in range(20)]
+        found = [drawn.at(step, rows, values, worth) for step in range(20)]
         return sum(
             known.of_values(one.values[-1])[(one.values[-1] != values) & (layers > 0)].sum()
             for one in found
         )
 
-    assert rare(known) > rare(None)
+    assert rare(known.of_values) > rare(None)
+
+
+def test_draws_bring_about_what_was_read_wrong():
+    """From the first measurement on, and of that before the block of steps."""
+    batches = small_injection.batches(**INTERCHANGE, interchange_seek="wrong", interchange_tries=8)
+    variables = batches.targets.graph.variables
+    place = [one.name for one in variables].index("depth")
+    errors = tuple(np.zeros(one.size) for one in variables)
+    sought = [variables[place].values.index(depth) for depth in (-3, 3)]
+    errors[place][sought] = 1.0
+    step = 2 * STEPS_AHEAD
+
+    def wrong() -> int:
+        targets = torch.cat([batches.at(step + k).swapped_targets[-1] for k in range(10)])
+        return int(torch.isin(targets[:, place], torch.tensor(sought)).sum())
+
+    before = wrong()
+    batches.errors.add(1, errors)
+    assert wrong() > before
+    known = small_injection.batches(**INTERCHANGE, interchange_tries=8)
+    known.errors.add(1, errors)
+    plain = small_injection.batches(**INTERCHANGE, interchange_tries=8)
+    assert torch.equal(known.at(step).swapped_targets, plain.at(step).swapped_targets)
 
 
 def test_interventions_are_compared_by_rarity_where_told():

@@ -10,6 +10,7 @@ from rinject.inject.rarity import (
     ErrorHistory,
     Rarity,
     errors_by_value,
+    worth_of_errors,
 )
 
 
@@ -92,3 +93,12 @@ def test_a_block_knows_what_was_measured_before_it():
     again.restore(measured.to_record())
     assert again.before(4) == found[3]
     assert again.before(3) == found[2]
+
+
+def test_values_read_wrong_are_worth_their_errors():
+    errors = (np.array([0.0, 0.5]), np.empty(0))
+    found = worth_of_errors(errors, np.array([[[0, -1], [1, -1]], [[-1, -1], [1, -1]]]))
+    assert found[..., 0] == pytest.approx(
+        np.array([[LEAST_WORTH, LEAST_WORTH + 0.5], [0, LEAST_WORTH + 0.5]])
+    )
+    assert not found[..., 1].any()

@@ -78,6 +78,21 @@ def test_record_round_trip():
     assert "threads" not in s.run_record()
 
 
+@pytest.mark.parametrize(
+    ("given", "decides"),
+    [
+        ({"rare": 0.5, "seek": "wrong"}, True),
+        ({"rare": 0.5, "seek": "wrong", "method": "finetune"}, False),
+        ({"interchange_seek": "wrong"}, False),
+        ({"method": "interchange", "interchange_seek": "wrong"}, True),
+        ({"method": "interchange", "interchange_seek": "rare"}, False),
+    ],
+)
+def test_when_fidelity_is_read_decides_where_errors_are_sought(given, decides):
+    record = InjectSettings(**given).run_record()
+    assert ("eval_every" in record) == ("eval_examples" in record) == decides
+
+
 def test_rates_rise_stay_and_fall():
     s = InjectSettings(steps=100, warmup=0.1, decay=0.2)
     factors = [rate_factor(step, s) for step in range(100)]
