@@ -85,8 +85,8 @@ class InjectSettings:
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
     answer_balance: float = 0.0
-    """How L_CE weighs an answer token that occurs n times in a batch: n^-answer_balance. Under
-    interventions some answers are far more frequent than others."""
+    """How L_CE weighs an answer token that occurs n times in a batch: by n to the power of minus
+    this. Under interventions some answers are far more frequent than others."""
     answer_share: float = 0.0
     """Share of each variable's weight in the slice alignment that lies where an answer is due,
     apart from what --balance does with the rest; 0 treats these positions as any other."""
