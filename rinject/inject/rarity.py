@@ -91,11 +91,7 @@ class Rarity:
 
         One that no example holds counts as one that hardly occurs.
         """
-        found = np.zeros(values.shape)
-        for place, counts in enumerate(self._counts):
-            column = np.minimum(values[..., place], len(counts) - 1)
-            found[..., place] = np.where(column == NONE, 0.0, counts[column])
-        return found
+        return _looked_up(self._counts, values)
 
     def worth(self, errors: Errors | None = None) -> np.ndarray:
         """float64 [E], of sum one: the share of all values that each example is worth.
@@ -130,11 +126,17 @@ def _shares(occurrences: np.ndarray, fewest: float) -> np.ndarray:
 def worth_of_errors(errors: Errors, values: np.ndarray) -> np.ndarray:
     """float64 [..., V]: what each of the values [..., V] counts for having been read wrong; 0 for
     none."""
+    return _looked_up([LEAST_WORTH + shares for shares in errors], values)
+
+
+def _looked_up(tables: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
+    """float64 [..., V]: what each of the values [..., V] has in the table of its variable, one
+    beyond its end what is last there; 0 for none."""
     found = np.zeros(values.shape)
-    for place, shares in enumerate(errors):
-        column = values[..., place]
+    for place, table in enumerate(tables):
+        column = np.minimum(values[..., place], len(table) - 1)
         present = column != NONE
-        found[present, place] = LEAST_WORTH + shares[column[present]]
+        found[present, place] = table[column[present]]
     return found
 
 
