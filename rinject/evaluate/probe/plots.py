@@ -153,7 +153,8 @@ def _bars(
     for text in axes.get_yticklabels():
         text.set_parse_math(False)
     axes.set(xlim=(-2, 102), ylim=(max(len(shown), 1) - 0.5, -0.5), xlabel=label)
-    axes.set_ylabel("variable (layer of the program)")
+    # above the bars, not beside them: there one bar has no room for it
+    axes.set_title("variable (layer of the program)", loc="left", fontsize=8, color=MUTED)
     for place, bar in enumerate(shown):
         axes.annotate(
             f"n = {bar.own.n:,}",
