@@ -7,7 +7,8 @@ example is intervened on at each compiled stream with the probability `interchan
 of them one of three kinds of places is drawn evenly, which take their part of that stream from
 elsewhere:
 
-1. all positions that predict an answer token, from the same positions of another row;
+1. all positions that predict an answer token, each from that of another row which predicts its
+   like, the first from the first;
 2. the same positions, each from any position that the program reads;
 3. a share of all positions that the program reads, drawn from 0 to 1, each from any of them, or
    with probability one half all from the same.
@@ -54,15 +55,16 @@ class Intervened:
     swaps: tuple[LayerSwaps, ...]
     """Of the streams that are intervened on, in their order."""
     values: tuple[np.ndarray, ...]
-    """int64 [N, V] after each of them: the variables at all tokens read."""
+    """For each of them int64 [N, V]: the variables after it at all tokens read."""
 
 
 class Interventions:
     """Draws interventions, each a pure function of the step."""
 
     def __init__(self, header: Header, targets: Targets, settings: InjectSettings) -> None:
-        self.targets, self.settings, self.spelled = targets, settings, header.spelled
-        self._groups = _groups(targets)
+        self.targets, self.settings = targets, settings
+        self._follow = self._symbol_by_symbol if header.spelled else self._at_once
+        self._groups = _groups_by_layer(targets)
         graph = targets.graph
         self._layers = np.array([one.layer for one in graph.variables])  # [V]
         self._output = [one.name for one in graph.variables].index(graph.output)
@@ -95,8 +97,7 @@ class Interventions:
             swaps, values = self._best(drawn, ids, values, worth)
             if swaps:
                 found.append((LayerSwaps(layer, swaps), values[read].astype(np.int64)))
-        answer = self._spelled if self.spelled else self._at_once
-        answered, asked, answers = answer(rows, values[..., self._output])
+        answered, asked, answers = self._follow(rows, values[..., self._output])
         width, wide = rows.ids.shape[1], answered.ids.shape[1]
         moved = tuple(swaps.moved(width, wide) for swaps, _ in found)
         return Intervened(answered, asked, answers, moved, tuple(after for _, after in found))
@@ -152,8 +153,8 @@ class Interventions:
     def _gains(
         self, layer: int, after: np.ndarray, values: np.ndarray, worth: ValueWorth | None
     ) -> np.ndarray:
-        """float64 [B]: how many values of what follows the layer change in each row, or what those
-        are worth that come about.
+        """float64 [B]: how many values of later layers, or of the output, change in each row; or
+        what those are worth that come about.
 
         The variables are `values` [B, T, V] before a swap there, and then `after`.
         """
@@ -175,7 +176,9 @@ class Interventions:
         asked = answered.before_answer() & known[:, None]
         return answered, asked, answered.ids[:, 1:][asked[:, :-1]]
 
-    def _spelled(self, rows: Rows, outputs: np.ndarray) -> tuple[Rows, np.ndarray, np.ndarray]:
+    def _symbol_by_symbol(
+        self, rows: Rows, outputs: np.ndarray
+    ) -> tuple[Rows, np.ndarray, np.ndarray]:
         """Each token of an answer is another one; what the program reads of the answer stays."""
         following = np.full(rows.ids.shape, NONE)
         for row, place in np.argwhere(rows.before_answer()):
@@ -189,7 +192,7 @@ class Interventions:
         return None if value == NONE else self._answers[value]
 
 
-def _groups(targets: Targets) -> dict[int, np.ndarray]:
+def _groups_by_layer(targets: Targets) -> dict[int, np.ndarray]:
     """For each compiled layer that computes some, the places of its variables that can differ."""
     variables = targets.graph.variables
     found: dict[int, list[int]] = {}

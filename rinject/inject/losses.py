@@ -88,7 +88,7 @@ def slice_alignment(
             continue
         own = slice(variable.layer, None), slice(None), place
         found = error(maps.of(variable, streams).float(), targets[own])  # [l, N]
-        share = shares[place, variable.layer :]  # [l]
+        share = shares[place, variable.layer :]  # [l]; no matrix product: autocast would round it
         total = total + (share * (found * weights[own]).sum(dim=-1)).sum()
     return total
 

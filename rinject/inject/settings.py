@@ -88,8 +88,8 @@ class InjectSettings:
     """How L_CE weighs an answer token that occurs n times in a batch: by n to the power of minus
     this. Under interventions some answers are far more frequent than others."""
     answer_share: float = 0.0
-    """Share of each variable's weight in the slice alignment that lies where an answer is due,
-    apart from what --balance does with the rest; 0 treats these positions as any other."""
+    """Share of each variable's weight in the slice alignment that lies where an answer is due;
+    --balance holds within this part and within the rest. 0 treats these positions as any other."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -148,10 +148,10 @@ class InjectSettings:
     elsewhere in the batch, and all that follows must change as in the program."""
     interchange_share: float = 0.25
     """How likely each example of these steps is intervened on at each compiled layer that computes
-    a variable."""
+    a variable that can differ."""
     interchange_rest: float = 0.0
     """How often, of all interventions, the part of the stream moves along that is no variable's
-    code, from which nothing may follow (needs --codes orthogonal)."""
+    code, from which nothing may follow (needs --codes orthogonal, and no --shift)."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4

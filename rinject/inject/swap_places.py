@@ -39,16 +39,20 @@ def same_positions(chance: np.random.Generator, rows: Rows, places: np.ndarray) 
     reads none there."""
     read = rows.are_read()  # [B, T]
     count, width = read.shape
-    others = (places // width + int(chance.integers(1, max(2, count)))) % count
-    there = others * width + places % width
+    there = _others(chance, count)[places // width] * width + places % width
     return np.where(read.reshape(-1)[there], there, places)
+
+
+def _others(chance: np.random.Generator, count: int) -> np.ndarray:
+    """int64 [count]: another row for each, where there is one."""
+    return np.roll(np.arange(count), int(chance.integers(1, max(2, count))))
 
 
 def _answers_of_others(chance: np.random.Generator, rows: Rows) -> Pairs:
     """The places that predict an answer token, each with its like in another row."""
     width, count = rows.ids.shape[1], len(rows)
     asked = rows.before_answer() & rows.are_read()  # [B, T]
-    other = np.roll(np.arange(count), int(chance.integers(1, max(2, count))))
+    other = _others(chance, count)
     rows_, positions = np.nonzero(asked)
     ordinal = positions - (rows.prompt_lengths[rows_] - 1)  # [K]
     there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]

@@ -14,11 +14,9 @@ from inject.small_steps import batch_of, losses_and_gradients, losses_of
 from rinject.inject.interchange import Swap, swapped_part, swapped_stream
 from rinject.inject.projection import Maps, VariableSlice
 from rinject.inject.subspaces import Subspace, group_subspace, random_subspace, variable_subspace
-from rinject.lang import load_program
 from rinject.student import residual_streams
 
 CODES = ("free", "orthogonal")
-ECHO = load_program(text=small_injection.SPELLED)
 
 
 def a_swap(layer: int = 2, variables: tuple[int, ...] = (3,)) -> Swap:
