@@ -50,8 +50,8 @@ def _balanced(values: np.ndarray, balance: float) -> np.ndarray:
 
 
 def _of_sum_one(weights: np.ndarray) -> np.ndarray:
-    """[N, V]: of sum one for each variable, where that can be."""
-    total = weights.sum(axis=0)  # [V]
+    """The weights [N, K] with each column scaled to a sum of one, where it is not all zero."""
+    total = weights.sum(axis=0)  # [K]
     scaled: np.ndarray = weights / np.where(total > 0, total, 1)
     return scaled
 
@@ -66,9 +66,8 @@ def shares(slices: Sequence[VariableSlice], streams: int, worth: np.ndarray) -> 
     changing = np.array([not one.is_constant for one in slices])  # [V]
     held = (layers[:, None] <= np.arange(streams)) & changing[:, None]  # [V, L]
     weighed = held * worth[:, None]
-    total = weighed.sum(axis=0)  # [L]
-    found = weighed / np.where(total > 0, total, 1) / max(1, np.count_nonzero(total))
-    return found.astype(np.float32)
+    found = _of_sum_one(weighed)
+    return (found / max(1, np.count_nonzero(found.any(axis=0)))).astype(np.float32)
 
 
 def _alike(slices: Sequence[VariableSlice], _values: Values) -> np.ndarray:
