@@ -19,7 +19,7 @@ from rinject.cli.metrics import summary_table
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
 from rinject.cli.setting_options import with_setting_options
 from rinject.cli.training_display import training_display
-from rinject.inject.settings import CHOICES, TINY, InjectSettings
+from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS, InjectSettings
 from rinject.lang import Program, load_program
 
 if TYPE_CHECKING:
@@ -44,8 +44,15 @@ def register(app: typer.Typer) -> None:
 def default_words(name: str) -> str:
     """A setting's default, as the help says it."""
     default = getattr(InjectSettings, name)
-    words = "none" if default is None else str(default)
-    return f"{words}; for tiny {TINY[name]}" if name in TINY else words
+    words = ["none" if default is None else str(default)]
+    if name in TINY:
+        words.append(f"for tiny {TINY[name]}")
+    words += [
+        f"for tiny with {program} {own[name]}"
+        for program, own in TINY_PROGRAMS.items()
+        if name in own
+    ]
+    return "; ".join(words)
 
 
 @with_setting_options(InjectSettings, CHOICES, default_words)
@@ -96,7 +103,7 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = with_text_found(wanted.settings(base, settings))  # before anything is loaded
+    chosen = with_text_found(wanted.settings(base, program, settings))  # before loading anything
 
     from rinject.student import device_of, load_student
 

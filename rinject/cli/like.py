@@ -68,10 +68,11 @@ class Wanted:
             return Model(base.name, revision or base.revision, dtype or base.dtype)
         return Model(name or TINY, revision, dtype or "float32")
 
-    def settings(self, model: Model, given: Mapping[str, Any]) -> InjectSettings:
-        """The settings that are given, the others the bundle's or the student's defaults."""
+    def settings(self, model: Model, program: Program, given: Mapping[str, Any]) -> InjectSettings:
+        """The settings that are given, the others the bundle's or the defaults of student and
+        program."""
         if self.like is None:
-            return InjectSettings.for_student(is_embedded=model.name == TINY, **given)
+            return InjectSettings.for_student(model.name == TINY, program.name, **given)
         return self.like.settings.changed(given)
 
     def task(self, program: Program, named: str | None, trusted: bool) -> Task:

@@ -89,8 +89,12 @@ def reproduce(
     programs = programs_of(files)
     wanted, numbers = methods_of(methods), seeds_of(seeds)
     given = {name: value for name, value in settings.items() if value is not None}
-    chosen = InjectSettings.for_student(model == TINY, **((QUICK if quick else {}) | given))
-    plan = injections(programs, wanted, numbers, with_text_found(chosen), output / BUNDLES)
+    given = (QUICK if quick else {}) | given
+    chosen = {
+        one.name: with_text_found(InjectSettings.for_student(model == TINY, one.name, **given))
+        for one in programs
+    }
+    plan = injections(programs, wanted, numbers, chosen, output / BUNDLES)
     base = Model(model, revision, dtype)
     effort = effort_of(quick, retention_data, test_examples)
     for program in programs:
@@ -101,7 +105,7 @@ def reproduce(
     from rinject.inject.run_folder import held_run_folder
     from rinject.student import device_of
 
-    device_of(chosen.device)
+    device_of(plan[0].settings.device)
     check_report_place(output / REPORT)
     store = Store(output / RESULTS)
     with held_run_folder(output), _way_on():

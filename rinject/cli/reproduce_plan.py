@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -81,15 +81,15 @@ def injections(
     programs: Sequence[Program],
     methods: Sequence[str],
     seeds: Sequence[int],
-    settings: InjectSettings,
+    settings: Mapping[str, InjectSettings],
     folder: Path,
 ) -> list[Injection]:
-    """All bundles, program by program."""
+    """All bundles, program by program; the settings are by the program's name."""
     return [
         Injection(program, chosen, folder / _name(program, chosen))
         for program, method, seed in product(programs, methods, seeds)
         if method != NONE
-        for chosen in [replace(settings, method=method, seed=seed)]
+        for chosen in [replace(settings[program.name], method=method, seed=seed)]
     ]
 
 

@@ -227,7 +227,7 @@ class InjectSettings:
         has_rest = not self.interchange_rest or self.has_codes
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)
-        _check(keeps_place, "interchange_rest", "keeps positions, which --shift makes differ")
+        _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -236,12 +236,16 @@ class InjectSettings:
         _check(value >= least, name, f"must be at least {least}, not {value}")
 
     @classmethod
-    def for_student(cls, is_embedded: bool, **overrides: Any) -> InjectSettings:
-        """The defaults for a student, with the given settings; None stands for the default.
+    def for_student(
+        cls, is_embedded: bool, program: str | None = None, **overrides: Any
+    ) -> InjectSettings:
+        """The defaults for a student, and a program of that name, with the given settings.
 
-        Raises InputError for unknown names and unusable values.
+        None among these stands for the default. Raises InputError for unknown names and unusable
+        values.
         """
-        return cls(**(TINY if is_embedded else {})).changed(overrides)
+        of_program = TINY_PROGRAMS.get(program, {}) if program is not None else {}
+        return cls(**(TINY | of_program if is_embedded else {})).changed(overrides)
 
     def changed(self, overrides: Mapping[str, Any]) -> InjectSettings:
         """These settings but for the given ones; None stands for no change.
@@ -346,6 +350,10 @@ TINY: dict[str, Any] = {
     "eval_every": 125,
 }
 """What differs for the embedded student, which learns in minutes on two CPU cores."""
+
+TINY_PROGRAMS: dict[str, dict[str, Any]] = {"count": {"shift": 96}}
+"""What differs further where it learns the program of that name. Counting is where a student can
+go by how far it is from the beginning, and pays for it in perplexity (`docs/recipes.md`)."""
 
 
 def flag(name: str) -> str:

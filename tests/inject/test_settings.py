@@ -7,7 +7,7 @@ import pytest
 from rinject.errors import InputError
 from rinject.inject import InjectSettings
 from rinject.inject.layers import student_layers
-from rinject.inject.settings import CHOICES, TINY
+from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS
 from rinject.inject.state import rate_factor
 
 
@@ -28,6 +28,13 @@ def test_the_embedded_student_has_its_own_set_and_none_is_the_default():
     assert s.seed == 7
 
 
+def test_a_program_may_have_its_own_with_the_embedded_student_only():
+    assert InjectSettings.for_student(True, "count").shift == TINY_PROGRAMS["count"]["shift"] > 0
+    assert InjectSettings.for_student(True, "count", shift=0).shift == 0
+    assert InjectSettings.for_student(True, "histogram") == InjectSettings.for_student(True)
+    assert InjectSettings.for_student(False, "count") == InjectSettings.for_student(False)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -42,7 +49,7 @@ def test_the_embedded_student_has_its_own_set_and_none_is_the_default():
         ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),
         (
             {"interchange_rest": 0.5, "codes": "orthogonal", "shift": 3},
-            "--interchange-rest keeps positions, which --shift makes differ",
+            "--interchange-rest keeps positions, so it needs --shift 0",
         ),
         ({"warmup": 0.6, "decay": 0.6}, "--decay and --warmup together"),
         (
