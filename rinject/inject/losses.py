@@ -22,6 +22,8 @@ from rinject.inject.projection import Maps
 
 KL_TOKENS = 1024
 """Tokens whose divergence is computed at a time."""
+MARGIN = 5.0
+"""By how much the right one of two values should lead in the map: cross-entropy is 0.007 there."""
 SliceError = Callable[[Tensor, Tensor], Tensor]
 """From a variable's slice [l, N, size] and its targets [l, N] to an error [l, N]."""
 
@@ -106,6 +108,24 @@ def cosine_within(slices: Tensor, target: Tensor) -> Tensor:
     place = target.clamp(min=0)[..., None]  # [l, N, 1]
     dot = slices.gather(-1, place)[..., 0] * (target != NONE)  # [l, N]
     return 1 - dot / slices.norm(dim=-1).clamp(min=1e-8)
+
+
+def held_to_points(error: SliceError, weight: float) -> SliceError:
+    """The error, and for a variable with two values `weight` times how far it is from two points.
+
+    Cross-entropy is content with any code on the right side, and how far it lies there then tells
+    an amount, which later layers can add up. This is the squared distance from `MARGIN`, as a share
+    of it: a bit is 0 or 1, however clear the case.
+    """
+
+    def both(slices: Tensor, target: Tensor) -> Tensor:
+        found = error(slices, target)  # [l, N]
+        if not weight or slices.shape[-1] != 2:
+            return found
+        lead = (slices[..., 1] - slices[..., 0]) * (2 * target - 1)  # [l, N]
+        return found + weight * (lead / MARGIN - 1).square() * (target != NONE)
+
+    return both
 
 
 def cosine_alignment(maps: Maps, streams: Tensor, targets: Tensor, count: int) -> Tensor:

@@ -27,6 +27,7 @@ from rinject.inject.losses import (
     cosine_alignment,
     cosine_within,
     cross_entropy_within,
+    held_to_points,
     kl_to_teacher,
     slice_alignment,
 )
@@ -256,7 +257,7 @@ class Objective(nn.Module):
         if self.settings.alignment == "cosine":
             return cosine_alignment(maps, streams, targets, batch.aligned_count)
         weights = self._by_stream(batch.swaps, batch.weights, batch.swapped_weights)
-        error = SLICE_ERRORS[self.settings.alignment]
+        error = held_to_points(SLICE_ERRORS[self.settings.alignment], self.settings.digital)
         return slice_alignment(maps, streams, targets, weights, self.shares, error)
 
     def _by_stream(

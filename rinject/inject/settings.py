@@ -36,8 +36,8 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "answer_balance", "weight_decay", "anchor", "task_tokens", "shift", "threads", "eval_examples",
-    "suite_examples", "checkpoint_minutes", "seed",
+    "answer_balance", "digital", "weight_decay", "anchor", "task_tokens", "shift", "threads",
+    "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
@@ -90,6 +90,10 @@ class InjectSettings:
     answer_share: float = 0.0
     """Share of each variable's weight in the slice alignment that lies where an answer is due;
     --balance holds within this part and within the rest. 0 treats these positions as any other."""
+    digital: float = 0.0
+    """Weight, within the alignment of slices, of how far variables with two values are from two
+    points (needs --alignment slice). Without it, how clear a case is shows in the code as an
+    amount, and what computes with the variable adds up amounts."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -222,6 +226,8 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
+        has_points = not self.digital or self.alignment == "slice"
+        _check(has_points, "digital", "needs --alignment slice")
         has_parts = self.roll != "strict" or self.has_codes
         _check(has_parts, "roll", "strict needs --codes orthogonal")
         has_rest = not self.interchange_rest or self.has_codes

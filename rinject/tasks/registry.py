@@ -21,6 +21,7 @@ from rinject.tasks.task import Task
 LISTED = ".jsonl"
 TASKS: Mapping[str, Callable[[Header], Task]] = {
     "shuffle_dyck": ShuffleDyck,
+    "shuffle_dyck_bits": ShuffleDyck,
     "count": Count,
     "int_sum": IntSum,
     "int_sum4": partial(IntSum, below=4500),

@@ -253,6 +253,7 @@ def _sum(text: str) -> str:
 
 SUITES: Mapping[str, tuple[Suite, ...]] = {
     "shuffle_dyck": SHUFFLE_DYCK,
+    "shuffle_dyck_bits": SHUFFLE_DYCK,
     "count": COUNT,
     "int_sum": _int_sum(450),
     "int_sum4": _int_sum(4500),

@@ -11,13 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from rinject.graph.tables import NONE
 from rinject.inject.losses import (
     KL_TOKENS,
+    MARGIN,
     SliceError,
     answer_loss,
     cosine_alignment,
     cosine_within,
     cross_entropy_within,
+    held_to_points,
     kl_to_teacher,
     slice_alignment,
 )
@@ -192,6 +195,25 @@ def test_cosine_of_a_perfect_map_is_zero(targets):
     assert align_slices(projection, compiled, targets, error=cosine_within).item() == pytest.approx(
         0, abs=1e-6
     )
+
+
+def test_two_values_are_held_to_two_points():
+    slices = torch.tensor(
+        [[[0.0, MARGIN], [MARGIN, 0.0], [0.0, 3 * MARGIN], [1.0, 1.0]]]
+    )  # [1, 4, 2]
+    off = held_to_points(lambda slices, target: torch.zeros(target.shape), 2.0)
+    ones = torch.ones(1, 4, dtype=torch.int64)
+    assert off(slices, ones).tolist() == [[0, 2 * 4, 2 * 4, 2]]  # there, beyond 0, beyond 1, amid
+    assert off(slices, 1 - ones).tolist() == [[2 * 4, 0, 2 * 16, 2]]
+    assert off(slices, ones * NONE).tolist() == [[0, 0, 0, 0]]
+    assert not off(torch.rand(1, 4, 3), ones).any()  # an amount may be one
+
+
+def test_points_come_on_top_of_the_error(streams):
+    slices, target = streams[:, :, :2].float(), torch.ones(streams.shape[:2], dtype=torch.int64)
+    alone = cross_entropy_within(slices, target)
+    assert torch.equal(held_to_points(cross_entropy_within, 0.0)(slices, target), alone)
+    assert (held_to_points(cross_entropy_within, 1.0)(slices, target) > alone).all()
 
 
 @pytest.mark.parametrize("align", [align_slices, align_streams])

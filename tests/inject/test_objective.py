@@ -266,3 +266,13 @@ def test_hooks_are_gone_after_a_step():
     with capture_streams(objective.student, [0]) as streams:
         objective.student(torch.arange(4)[None])
     assert streams[0].shape == (1, 4, small_injection.WIDTH)
+
+
+def test_points_are_asked_for_in_proportion_to_their_weight():
+    def alignment(digital: float) -> torch.Tensor:
+        objective = small_injection.objective(alignment="slice", digital=digital)
+        return losses_of(objective, small_injection.batches(alignment="slice").at(0))["alignment"]
+
+    without, some, more = (alignment(weight) for weight in (0.0, 1.0, 3.0))
+    assert some > without
+    torch.testing.assert_close(more - without, 3 * (some - without))

@@ -218,7 +218,9 @@ AT_THE_END: dict[str, Callable[[Tokens], Any]] = {
 }
 """What a program answers to an input in a prompt."""
 
-OWN_TESTS = {"caesar", "copy", "int_sum", "int_sum4", "long_addition", "shuffle_dyck"}
+OWN_TESTS = {
+    "caesar", "copy", "int_sum", "int_sum4", "long_addition", "shuffle_dyck", "shuffle_dyck_bits",
+}  # fmt: skip
 
 
 def test_every_program_has_a_meaning() -> None:

@@ -1,4 +1,4 @@
-"""programs/shuffle_dyck.rasp against its definition in plain Python."""
+"""programs/shuffle_dyck.rasp, and that in bits, against their definition in plain Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from rinject.lang import load_program
 
-PROGRAM = load_program(Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp")
+PROGRAMS = Path(__file__).parents[2] / "programs"
+PROGRAM = load_program(PROGRAMS / "shuffle_dyck.rasp")
+IN_BITS = load_program(PROGRAMS / "shuffle_dyck_bits.rasp")
 PAIRS = ("()", "{}", "[]")
 
 
@@ -59,6 +61,18 @@ def test_all_variables_of_the_paper_are_there() -> None:
     ]
     together = ["aggregated_negatives", "aggregated_diffs", "unfiltered_result", "final_result"]
     assert list(PROGRAM.names) == per_pair + together
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*"(){}[]_"]), max_size=12) | balanced())
+def test_in_bits_the_same_variables_have_the_same_values(symbols: list[str]) -> None:
+    tokens = [*symbols, "compute"]
+    for name in PROGRAM.names:
+        assert IN_BITS.evaluate(tokens, name) == PROGRAM.evaluate(tokens, name)
+    for pair in PAIRS:
+        diffs = PROGRAM.evaluate(tokens, f"{pair}_diffs")
+        assert IN_BITS.evaluate(tokens, f"{pair}_uneven") == [diff != 0 for diff in diffs]
+        assert IN_BITS.evaluate(tokens, f"{pair}_below") == [diff < 0 for diff in diffs]
 
 
 @pytest.mark.parametrize(
