@@ -2,9 +2,11 @@
 
 What a program supports is more than what its task draws: other lengths, values that hardly come up,
 characters that it ignores. Here training inputs are the task's own and edits of them. Of all edits
-with one answer those are taken that bring values, of any s-op at any position, which came up least
-in edits so far. Edits may go beyond the task's rule (`--data coverage`), or keep to what it allows
-(`--data spread`).
+with one answer those are taken that bring what came up least in edits so far: values, of any s-op
+at any position; and where an answer is due, the arguments of each operation together, for there one
+may say what the other does in all that the task draws, and nothing tells a student which counts.
+Edits may go beyond the task's rule (`--data coverage`), or keep to what it allows (`--data
+spread`).
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
+from math import prod
 from random import Random
 from typing import Any
 
 import numpy as np
 
 from rinject.errors import InputError
+from rinject.graph import Elementwise
 from rinject.graph.tables import NONE
 from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
@@ -33,6 +37,7 @@ BATCH = 256  # edits evaluated at a time
 TAKEN = 64  # of a batch, those that bring most
 MOST_VAIN = 20  # batches in a row that bring nothing: there is nothing left
 MOST_EDITS = 6
+MOST_TOGETHER = 128  # combinations of arguments, of operations that are covered
 REMEMBERED = 512  # inputs that edits are made of
 OTHERS = "zqk#"
 """Characters that few programs read: edits put them in, so that ignoring them is learnt."""
@@ -87,15 +92,36 @@ class Covering:
 
         Inputs are symbols.
         """
-        graph = self.oracle.graph
-        ids = graph.encode(inputs)  # [B, T]
-        rows = np.broadcast_to(np.arange(len(ids))[:, None], ids.shape)
-        known, here, found = graph.evaluate(ids), ids != NONE, []
-        for node in graph.nodes:
-            came_up = np.zeros((len(ids), len(node.values) + 1), dtype=bool)
-            came_up[rows[here], known[node][here]] = True  # none: the last, which does not count
-            found.append(came_up[:, :-1])
+        ids = self.oracle.graph.encode(inputs)  # [B, T]
+        known, here = self.oracle.graph.evaluate(ids), ids != NONE
+        nodes = self.oracle.graph.nodes
+        return np.concatenate([_came_up(known[n], len(n.values), here) for n in nodes], axis=1)
+
+    def together(self, inputs: Sequence[Sequence[str]], due: Sequence[int]) -> np.ndarray:
+        """bool [B, S]: of the S combinations of arguments that operations can have, those that come
+        up in each input from the position on where its answer is `due`."""
+        ids = self.oracle.graph.encode(inputs)  # [B, T]
+        known = self.oracle.graph.evaluate(ids)
+        here = (ids != NONE) & (np.arange(ids.shape[1]) >= np.array(due)[:, None])  # [B, T]
+        found = [np.zeros((len(ids), 0), dtype=bool)]
+        for node in self.operations:
+            index, is_known, size = np.zeros_like(ids), here, 1
+            for one in node.arguments:
+                is_known = is_known & (known[one] != NONE)
+                index = index * len(one.values) + known[one]
+                size *= len(one.values)
+            found.append(_came_up(index, size, is_known))
         return np.concatenate(found, axis=1)
+
+    @cached_property
+    def operations(self) -> list[Elementwise]:
+        """The functions of several s-ops that can meet with few arguments."""
+        return [
+            node
+            for node in self.oracle.graph.nodes
+            if isinstance(node, Elementwise) and len(node.arguments) > 1
+            if prod(len(one.values) for one in node.arguments) <= MOST_TOGETHER
+        ]
 
 
 @dataclass(frozen=True)
@@ -105,6 +131,8 @@ class _Edit:
     text: str
     symbols: list[str]
     """What it reads, of a spelled answer too."""
+    due: int
+    """From which of them on the next one is part of the answer."""
     output: Any
     answer: str
 
@@ -120,7 +148,7 @@ class _Edits:
         self.pieces: list[str] = []  # that inputs are made of
         self.have: set[str] = set()  # the same
         self.vain = 0  # batches in a row without an edit
-        self.seen: np.ndarray | float = 0.0  # [S]: inputs in which each value came up
+        self.seen: list[np.ndarray | float] = [0.0, 0.0]  # [S] each: inputs with each value, ...
         self.waiting: deque[tuple[str, Any]] = deque()
 
     def mixed(self) -> Iterator[tuple[str, Any]]:
@@ -152,10 +180,14 @@ class _Edits:
         if not drawn:
             self._check_found()
             return
-        values = self.covering.values([one.symbols for one in drawn])  # [B, S]
-        worth = values @ (1 / (1 + self.seen + values.sum(axis=0)))  # [B]
+        inputs, due = [one.symbols for one in drawn], [one.due for one in drawn]
+        kinds = self.covering.values(inputs), self.covering.together(inputs, due)  # [B, S] each
+        worth = sum(_worth(came_up, seen) for came_up, seen in zip(kinds, self.seen, strict=True))
         taken = _evenly(drawn, np.argsort(-worth, kind="stable").tolist())
-        self.seen = self.seen + values[taken].sum(axis=0)
+        self.seen = [
+            seen + came_up[taken].sum(axis=0)
+            for came_up, seen in zip(kinds, self.seen, strict=True)
+        ]
         for one in (drawn[place] for place in taken):
             self._keep(one.text)
             self.waiting.append((one.text, one.output))
@@ -172,7 +204,7 @@ class _Edits:
 
     def _check_found(self) -> None:
         """A rule that nothing ever keeps to is a mistake; one that is used up is not."""
-        if self.vain == MOST_VAIN and not np.any(self.seen):
+        if self.vain == MOST_VAIN and not np.any(self.seen[0]):
             raise InputError(
                 f"of {MOST_VAIN * BATCH:,} edits of inputs of `{self.covering.header.name}` none"
                 " can be trained on: the task's rule allows none, or the program answers none",
@@ -199,9 +231,10 @@ class _Edits:
         answer = oracle.answer(output)
         if answer is None:
             return None
+        due = len(symbols) - 1
         if self.covering.header.spelled:
             symbols = (symbols + oracle.reader.symbols(answer))[: oracle.longest]
-        return _Edit(text, symbols, output, answer)
+        return _Edit(text, symbols, due, output, answer)
 
     def _edit(self) -> str:
         pieces = self._split(self.rng.choice(self.known))
@@ -233,6 +266,21 @@ class _Edits:
     def _piece(self) -> str:
         others = self.covering.allows is None and self.rng.random() < SHARE_OF_OTHERS
         return self.rng.choice(OTHERS if others else self.pieces)
+
+
+def _worth(came_up: np.ndarray, seen: np.ndarray | float) -> np.ndarray:
+    """float64 [B]: how rare that is which comes up [B, S] in each input, of at most one."""
+    worth = came_up @ (1 / (1 + seen + came_up.sum(axis=0)))  # [B]
+    return np.asarray(worth / max(worth.max(), 1e-300))
+
+
+def _came_up(values: np.ndarray, size: int, here: np.ndarray) -> np.ndarray:
+    """bool [B, size]: which indices up to the size are among values [B, T], where `here` [B, T]."""
+    found = np.zeros((len(values), size), dtype=bool)
+    counts = here & (values != NONE)
+    rows = np.broadcast_to(np.arange(len(values))[:, None], values.shape)
+    found[rows[counts], values[counts]] = True
+    return found
 
 
 def _evenly(drawn: Sequence[_Edit], order: Iterable[int]) -> list[int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import count, islice
+from itertools import accumulate, count, islice
+from math import prod
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from rinject.errors import InputError
@@ -14,7 +17,7 @@ from rinject.lang import Header, load_program
 from rinject.student import load_student
 from rinject.tasks import find_task, split_of
 from rinject.tasks.covering import Covering
-from rinject.tasks.task import rule_of
+from rinject.tasks.task import Split, Task, rule_of
 from rinject.tokens import reconcile
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
@@ -81,6 +84,42 @@ def test_values_are_those_of_the_graph(covering, drawn):
         assert row.tolist() == expected
 
 
+def test_arguments_are_those_that_meet_where_the_answer_is_due():
+    bits = covering_of("shuffle_dyck_bits")
+    graph = bits.oracle.graph
+    inputs = [bits.symbols(text) for text in ("([)]{", "(((]", "[]")]
+    found = bits.together(inputs, [len(one) - 1 for one in inputs])
+    (rows,) = np.nonzero(found)[0].reshape(1, -1)
+    assert np.bincount(rows).tolist() == [len(bits.operations)] * 3  # one place, one way to meet
+    anywhere = bits.together(inputs, [0, 0, 0])
+    assert (anywhere >= found).all()
+    assert anywhere.sum() > found.sum()
+    (place,) = (n for n, node in enumerate(bits.operations) if node.name == "unfiltered_result")
+    start = sum(prod(len(a.values) for a in node.arguments) for node in bits.operations[:place])
+    node = bits.operations[place]
+    for row, symbols in zip(found, inputs, strict=True):
+        known = graph.evaluate(graph.encode([symbols]))
+        first, second = (known[one][0, len(symbols) - 1] for one in node.arguments)
+        met = row[start : start + prod(len(one.values) for one in node.arguments)]
+        assert np.flatnonzero(met).tolist() == [first * len(node.arguments[1].values) + second]
+
+
+def test_spread_inputs_let_arguments_meet_that_hardly_do():
+    """Brackets of one kind that stay open, where none was closed too early."""
+
+    def share(task: Task) -> float:
+        texts = [text for text, _ in islice(task.cases("train", Random(1)), 2000)]
+        return sum(stays_open(text) for text in texts) / len(texts)
+
+    def stays_open(text: str) -> bool:
+        depths = [[(c == a) - (c == b) for c in text] for a, b in ("()", "{}", "[]")]
+        ends = [sum(one) for one in depths]
+        return min(min(accumulate(one)) for one in depths) >= 0 and sum(map(bool, ends)) == 1
+
+    spread = covering_of("shuffle_dyck_bits", within=True)
+    assert share(spread) > 3 * share(spread.task)
+
+
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_held_out_inputs_are_the_task_s_own(covering, split):
     found = list(islice(covering.cases(split, Random(2)), 20))
@@ -91,9 +130,30 @@ def test_the_same_chance_gives_the_same_inputs(covering, drawn):
     assert list(islice(covering.cases("train", Random(1)), 10)) == drawn[:10]
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A task whose own inputs are noted."""
+
+    task: Task
+    drawn: set[str]
+
+    @property
+    def header(self) -> Header:
+        return self.task.header
+
+    def cases(self, split: Split, rng: Random) -> Iterator[tuple[str, object]]:
+        for text, value in self.task.cases(split, rng):
+            self.drawn.add(text)
+            yield text, value
+
+    def output(self, text: str) -> object:
+        return self.task.output(text)
+
+
 def test_edits_may_keep_to_the_task_s_rule(spread):
-    own = {text for text, _ in islice(spread.task.cases("train", Random(1)), 400)}
-    found = dict(islice(spread.cases("train", Random(1)), 400))
+    own: set[str] = set()
+    watched = replace(spread, task=Watched(spread.task, own))
+    found = dict(islice(watched.cases("train", Random(1)), 400))
     edits = [text for text in found if text not in own]
     assert len(edits) > 100
     assert all(spread.allows(text) for text in edits)
