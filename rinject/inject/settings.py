@@ -357,9 +357,13 @@ TINY: dict[str, Any] = {
 }
 """What differs for the embedded student, which learns in minutes on two CPU cores."""
 
-TINY_PROGRAMS: dict[str, dict[str, Any]] = {"count": {"shift": 96}}
+TINY_PROGRAMS: dict[str, dict[str, Any]] = {
+    "count": {"shift": 96},
+    "shuffle_dyck_bits": {"digital": 3.0},
+}
 """What differs further where it learns the program of that name. Counting is where a student can
-go by how far it is from the beginning, and pays for it in perplexity (`docs/recipes.md`)."""
+go by how far it is from the beginning, and pays for it in perplexity (`docs/recipes.md`); bits are
+there to be bits (`docs/mechanism.md`)."""
 
 
 def flag(name: str) -> str:
