@@ -12,7 +12,7 @@ spread`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from rinject.errors import InputError
-from rinject.graph import Elementwise
+from rinject.graph import Elementwise, Node
 from rinject.graph.tables import NONE
 from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
@@ -87,31 +87,23 @@ class Covering:
         prompt = fill_prompt(self.header, text)
         return self.reconciliation.symbols(self.reconciliation.student_ids(prompt))
 
-    def values(self, inputs: Sequence[Sequence[str]]) -> np.ndarray:
-        """bool [B, S]: of the S values that all s-ops can have, those that come up in each input.
+    def come_up(
+        self, inputs: Sequence[Sequence[str]], due: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What comes up in each input, which is symbols.
 
-        Inputs are symbols.
+        bool [B, S]: of the S values that all s-ops can have, those at any position.
+        bool [B, C]: of the C combinations of arguments that operations can have, those from the
+        position on where the answer is `due`.
         """
-        ids = self.oracle.graph.encode(inputs)  # [B, T]
-        known, here = self.oracle.graph.evaluate(ids), ids != NONE
-        nodes = self.oracle.graph.nodes
-        return np.concatenate([_came_up(known[n], len(n.values), here) for n in nodes], axis=1)
-
-    def together(self, inputs: Sequence[Sequence[str]], due: Sequence[int]) -> np.ndarray:
-        """bool [B, S]: of the S combinations of arguments that operations can have, those that come
-        up in each input from the position on where its answer is `due`."""
-        ids = self.oracle.graph.encode(inputs)  # [B, T]
-        known = self.oracle.graph.evaluate(ids)
-        here = (ids != NONE) & (np.arange(ids.shape[1]) >= np.array(due)[:, None])  # [B, T]
-        found = [np.zeros((len(ids), 0), dtype=bool)]
-        for node in self.operations:
-            index, is_known, size = np.zeros_like(ids), here, 1
-            for one in node.arguments:
-                is_known = is_known & (known[one] != NONE)
-                index = index * len(one.values) + known[one]
-                size *= len(one.values)
-            found.append(_came_up(index, size, is_known))
-        return np.concatenate(found, axis=1)
+        graph = self.oracle.graph
+        ids = graph.encode(inputs)  # [B, T]
+        known, here = graph.evaluate(ids), ids != NONE
+        values = [_came_up(known[node], len(node.values), here) for node in graph.nodes]
+        asked = here & (np.arange(ids.shape[1]) >= np.array(due)[:, None])  # [B, T]
+        together = [np.zeros((len(ids), 0), dtype=bool)]
+        together += [_came_up(*_combined(node, known), asked) for node in self.operations]
+        return np.concatenate(values, axis=1), np.concatenate(together, axis=1)
 
     @cached_property
     def operations(self) -> list[Elementwise]:
@@ -148,7 +140,8 @@ class _Edits:
         self.pieces: list[str] = []  # that inputs are made of
         self.have: set[str] = set()  # the same
         self.vain = 0  # batches in a row without an edit
-        self.seen: list[np.ndarray | float] = [0.0, 0.0]  # [S] each: inputs with each value, ...
+        # [S], [C]: of the edits that were taken, how many had each value, and each combination
+        self.seen: list[np.ndarray | float] = [0.0, 0.0]
         self.waiting: deque[tuple[str, Any]] = deque()
 
     def mixed(self) -> Iterator[tuple[str, Any]]:
@@ -181,13 +174,10 @@ class _Edits:
             self._check_found()
             return
         inputs, due = [one.symbols for one in drawn], [one.due for one in drawn]
-        kinds = self.covering.values(inputs), self.covering.together(inputs, due)  # [B, S] each
-        worth = sum(_worth(came_up, seen) for came_up, seen in zip(kinds, self.seen, strict=True))
+        kinds = list(zip(self.covering.come_up(inputs, due), self.seen, strict=True))
+        worth = sum(_worth(came_up, seen) for came_up, seen in kinds)  # [B]
         taken = _evenly(drawn, np.argsort(-worth, kind="stable").tolist())
-        self.seen = [
-            seen + came_up[taken].sum(axis=0)
-            for came_up, seen in zip(kinds, self.seen, strict=True)
-        ]
+        self.seen = [seen + came_up[taken].sum(axis=0) for came_up, seen in kinds]
         for one in (drawn[place] for place in taken):
             self._keep(one.text)
             self.waiting.append((one.text, one.output))
@@ -272,6 +262,15 @@ def _worth(came_up: np.ndarray, seen: np.ndarray | float) -> np.ndarray:
     """float64 [B]: how rare that is which comes up [B, S] in each input, of at most one."""
     worth = came_up @ (1 / (1 + seen + came_up.sum(axis=0)))  # [B]
     return np.asarray(worth / max(worth.max(), 1e-300))
+
+
+def _combined(node: Elementwise, known: Mapping[Node, np.ndarray]) -> tuple[np.ndarray, int]:
+    """int64 [B, T]: which combination of arguments an operation meets, of how many; NONE where one
+    of them has no value."""
+    sizes = [len(one.values) for one in node.arguments]
+    indices = [known[one].astype(np.int64) for one in node.arguments]
+    index = np.ravel_multi_index([one.clip(0) for one in indices], sizes)  # [B, T]
+    return np.where(np.min(indices, axis=0) == NONE, NONE, index), prod(sizes)
 
 
 def _came_up(values: np.ndarray, size: int, here: np.ndarray) -> np.ndarray:

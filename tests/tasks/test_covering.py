@@ -64,10 +64,16 @@ def test_all_fit(covering, drawn):
     assert max(len(covering.symbols(text)) for text, _ in drawn) <= longest
 
 
+def values_of(covering: Covering, inputs: list[list[str]]) -> np.ndarray:
+    """bool [B, S]: those that come up in inputs."""
+    values, _ = covering.come_up(inputs, [0] * len(inputs))
+    return values
+
+
 def test_more_values_come_up_than_by_the_task_s_own_rule(covering, drawn):
     own = list(islice(covering.task.cases("train", Random(1)), len(drawn)))
     counts = [
-        covering.values([covering.symbols(text) for text, _ in inputs]).any(axis=0).sum()
+        values_of(covering, [covering.symbols(text) for text, _ in inputs]).any(axis=0).sum()
         for inputs in (drawn, own)
     ]
     assert counts[0] > counts[1]
@@ -75,7 +81,7 @@ def test_more_values_come_up_than_by_the_task_s_own_rule(covering, drawn):
 
 def test_values_are_those_of_the_graph(covering, drawn):
     inputs = [covering.symbols(text) for text, _ in drawn[:5]]
-    found, graph = covering.values(inputs), covering.oracle.graph
+    found, graph = values_of(covering, inputs), covering.oracle.graph
     for row, symbols in zip(found, inputs, strict=True):
         known = graph.evaluate(graph.encode([symbols]))
         expected = [
@@ -88,10 +94,9 @@ def test_arguments_are_those_that_meet_where_the_answer_is_due():
     bits = covering_of("shuffle_dyck_bits")
     graph = bits.oracle.graph
     inputs = [bits.symbols(text) for text in ("([)]{", "(((]", "[]")]
-    found = bits.together(inputs, [len(one) - 1 for one in inputs])
-    (rows,) = np.nonzero(found)[0].reshape(1, -1)
-    assert np.bincount(rows).tolist() == [len(bits.operations)] * 3  # one place, one way to meet
-    anywhere = bits.together(inputs, [0, 0, 0])
+    _, found = bits.come_up(inputs, [len(one) - 1 for one in inputs])
+    assert found.sum(axis=1).tolist() == [len(bits.operations)] * 3  # one place, one way to meet
+    _, anywhere = bits.come_up(inputs, [0, 0, 0])
     assert (anywhere >= found).all()
     assert anywhere.sum() > found.sum()
     (place,) = (n for n, node in enumerate(bits.operations) if node.name == "unfiltered_result")
