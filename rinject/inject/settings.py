@@ -227,7 +227,7 @@ class InjectSettings:
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
-        _check(has_points, "digital", "needs --alignment slice")
+        _check(has_points, "digital", "needs --alignment slice, others --digital 0")
         has_parts = self.roll != "strict" or self.has_codes
         _check(has_parts, "roll", "strict needs --codes orthogonal")
         has_rest = not self.interchange_rest or self.has_codes
