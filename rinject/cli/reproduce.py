@@ -88,13 +88,13 @@ def reproduce(
     """
     programs = programs_of(files)
     wanted, numbers = methods_of(methods), seeds_of(seeds)
-    given = {name: value for name, value in settings.items() if value is not None}
-    given = (QUICK if quick else {}) | given
-    chosen = {
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    given = (QUICK if quick else {}) | chosen
+    by_program = {
         one.name: with_text_found(InjectSettings.for_student(model == TINY, one.name, **given))
         for one in programs
     }
-    plan = injections(programs, wanted, numbers, chosen, output / BUNDLES)
+    plan = injections(programs, wanted, numbers, by_program, output / BUNDLES)
     base = Model(model, revision, dtype)
     effort = effort_of(quick, retention_data, test_examples)
     for program in programs:

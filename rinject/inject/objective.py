@@ -257,7 +257,8 @@ class Objective(nn.Module):
         if self.settings.alignment == "cosine":
             return cosine_alignment(maps, streams, targets, batch.aligned_count)
         weights = self._by_stream(batch.swaps, batch.weights, batch.swapped_weights)
-        error = held_to_points(SLICE_ERRORS[self.settings.alignment], self.settings.digital)
+        digital = 0.0 if self.settings.is_baseline else self.settings.digital  # a probe: any code
+        error = held_to_points(SLICE_ERRORS[self.settings.alignment], digital)
         return slice_alignment(maps, streams, targets, weights, self.shares, error)
 
     def _by_stream(

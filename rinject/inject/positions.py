@@ -36,12 +36,12 @@ def check_shift(model: PreTrainedModel, longest: int, shift: int) -> None:
         return
     if "position_ids" not in signature(model.forward).parameters:
         raise InputError(
-            "--shift: this student does not let its positions be chosen", hint="leave --shift out"
+            "--shift: this student does not let its positions be chosen", hint="give --shift 0"
         )
     most = most_positions(model)
     if most is not None and longest + shift > most:
         room = most - longest
         raise InputError(
             f"--shift {shift}: rows have up to {longest} tokens, the student has {most} positions",
-            hint=f"--shift {room} at most" if room > 0 else "leave --shift out",
+            hint=f"--shift {room} at most" if room > 0 else "give --shift 0",
         )

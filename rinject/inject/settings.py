@@ -63,8 +63,9 @@ class InjectSettings:
     variable its cross-entropy, `slice`, or its cosine, `slice-cosine`."""
     data: str = "paper"
     """Which inputs to train on: those that the task draws, as in the `paper`; or edits of them,
-    too, that bring rare values: such as the task's rule can draw, if hardly ever (`spread`), or any
-    that the program reads (`coverage`), after which suites are no longer out of distribution."""
+    too, that bring rare values and combinations: such as the task's rule can draw, if hardly ever
+    (`spread`), or any that the program reads (`coverage`), after which suites are no longer out of
+    distribution."""
     shift: int = 0
     """The position of each example's first token is drawn from 0 to this one, so that answers
     cannot rest on where a token stands. Text and all measuring begin at 0. Students whose positions
@@ -227,7 +228,7 @@ class InjectSettings:
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
-        _check(has_points, "digital", "needs --alignment slice, others --digital 0")
+        _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
         has_parts = self.roll != "strict" or self.has_codes
         _check(has_parts, "roll", "strict needs --codes orthogonal")
         has_rest = not self.interchange_rest or self.has_codes
@@ -361,9 +362,9 @@ TINY_PROGRAMS: dict[str, dict[str, Any]] = {
     "count": {"shift": 96},
     "shuffle_dyck_bits": {"digital": 3.0},
 }
-"""What differs further where it learns the program of that name. Counting is where a student can
-go by how far it is from the beginning, and pays for it in perplexity (`docs/recipes.md`); bits are
-there to be bits (`docs/mechanism.md`)."""
+"""What differs further where it learns the program of that name. A student that counts can go by
+how far it is from the beginning, which costs perplexity (`docs/recipes.md`); bits are there to be
+bits (`docs/mechanism.md`)."""
 
 
 def flag(name: str) -> str:

@@ -3,8 +3,9 @@
 What a program supports is more than what its task draws: other lengths, values that hardly come up,
 characters that it ignores. Here training inputs are the task's own and edits of them. Of all edits
 with one answer those are taken that bring what came up least in edits so far: values, of any s-op
-at any position; and where an answer is due, the arguments of each operation together, for there one
-may say what the other does in all that the task draws, and nothing tells a student which counts.
+at any position; and where an answer is due, combinations of an operation's arguments. There two
+signs of the same answer may always come together in what the task draws, and nothing tells a
+student that one of them would do.
 Edits may go beyond the task's rule (`--data coverage`), or keep to what it allows (`--data
 spread`).
 """

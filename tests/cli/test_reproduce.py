@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 from command_line import INJECT, PROGRAM, Ran, run
 
+from rinject.cli.inject import default_words
+from rinject.cli.reproduce_plan import injections
 from rinject.evaluate.results import load_results
-from rinject.inject import load_bundle, run_path
+from rinject.inject import InjectSettings, load_bundle, run_path
+from rinject.lang import load_program
+
+ROOT = Path(__file__).parents[2]
 
 QUICK = [*INJECT, "--test-examples", "12", "--quick"]
 PROGRAMS = ("shuffle_dyck.rasp", "count.rasp", "int_sum.rasp")
@@ -140,6 +145,28 @@ def test_several_seeds_go_beside_the_first(copied: Path, student: Path) -> None:
     results = load_results(copied / "out" / "report" / "results.json")
     assert [(run.method, run.seed) for run in results.runs] == [("finetune", 42), ("finetune", 7)]
     assert "±" in (copied / "out" / "report" / "report.md").read_text()
+
+
+def test_programs_have_their_own_settings() -> None:
+    """Those of the embedded student; `rinject inject` says them, too."""
+    programs = [load_program(ROOT / "programs" / name) for name in PROGRAMS]
+    chosen = {one.name: InjectSettings.for_student(True, one.name) for one in programs}
+    plan = injections(programs, ["finetune"], [1, 2], chosen, Path("out"))
+    shifts = {(one.program.name, one.settings.shift) for one in plan}
+    assert shifts == {("shuffle_dyck", 0), ("count", 96), ("int_sum", 0)}
+    assert {(one.settings.method, one.settings.seed) for one in plan} == {
+        ("finetune", 1),
+        ("finetune", 2),
+    }
+    assert default_words("shift") == "0; for tiny with count 96"
+    assert default_words("steps") == f"80000; for tiny {InjectSettings.for_student(True).steps}"
+
+
+def test_bits_can_do_without_points(here: Path) -> None:
+    bits = ROOT / "programs" / "shuffle_dyck_bits.rasp"
+    ran = run("inject", bits, "--model", "tiny", "--alignment", "cosine", where=here)
+    assert ran.code == 2
+    assert "--digital must be 0 under --alignment cosine" in ran.err
 
 
 def test_an_interrupted_injection_goes_on(here: Path, student: Path) -> None:

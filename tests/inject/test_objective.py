@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -269,10 +270,12 @@ def test_hooks_are_gone_after_a_step():
 
 
 def test_points_are_asked_for_in_proportion_to_their_weight():
-    def alignment(digital: float) -> torch.Tensor:
-        objective = small_injection.objective(alignment="slice", digital=digital)
+    def alignment(digital: float, **settings: Any) -> torch.Tensor:
+        objective = small_injection.objective(alignment="slice", digital=digital, **settings)
         return losses_of(objective, small_injection.batches(alignment="slice").at(0))["alignment"]
 
     without, some, more = (alignment(weight) for weight in (0.0, 1.0, 3.0))
     assert some > without
     torch.testing.assert_close(more - without, 3 * (some - without))
+    probe = alignment(3.0, method="finetune")
+    torch.testing.assert_close(probe, alignment(0.0, method="finetune"))  # it reads any code

@@ -47,7 +47,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ({"warmup": 1.5}, "--warmup must be 0 to 1, not 1.5"),
         (
             {"digital": 1.0, "alignment": "cosine"},
-            "--digital needs --alignment slice, others --digital 0",
+            "--digital must be 0 under --alignment cosine",
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),

@@ -71,7 +71,7 @@ def test_in_bits_the_same_variables_have_the_same_values(symbols: list[str]) -> 
         assert IN_BITS.evaluate(tokens, name) == PROGRAM.evaluate(tokens, name)
     for pair in PAIRS:
         diffs = PROGRAM.evaluate(tokens, f"{pair}_diffs")
-        assert IN_BITS.evaluate(tokens, f"{pair}_uneven") == [diff != 0 for diff in diffs]
+        assert IN_BITS.evaluate(tokens, f"{pair}_unequal") == [diff != 0 for diff in diffs]
         assert IN_BITS.evaluate(tokens, f"{pair}_below") == [diff < 0 for diff in diffs]
 
 
