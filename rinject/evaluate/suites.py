@@ -95,16 +95,14 @@ def bundle_suites(bundle: Bundle, task: Task, name: str = ALL) -> list[TaskSuite
     """
     program = bundle.program
     covered = bundle.record.settings.data == "coverage"
-    own = (_held_out(suite) if covered else suite for suite in find_suites(task))
-    found = [TaskSuite(program.name, suite) for suite in own]
+    own = find_suites(task)
+    found = [TaskSuite(program.name, _held_out(suite) if covered else suite) for suite in own]
     if task_source(task) is None:
-        others = [other for other in TASKS if not found or other != program.name]
-        found += [
-            TaskSuite(other, _held_out(suite))
-            for other in others
-            if _computes(program, other)
-            for suite in SUITES[other]
-        ]
+        taken = {*own}
+        for other, suites in SUITES.items():  # programs of one task share its suites
+            if not taken.issuperset(suites) and _computes(program, other):
+                found += [TaskSuite(other, _held_out(suite)) for suite in suites]
+                taken.update(suites)
     if not found:
         choose_suites(task)  # says what there is
     if name == ALL:
