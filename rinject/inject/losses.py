@@ -117,10 +117,12 @@ def held_to_points(error: SliceError, weight: float) -> SliceError:
     an amount, which later layers can add up. This is the squared distance from `MARGIN`, as a share
     of it: a bit is 0 or 1, however clear the case.
     """
+    if not weight:
+        return error
 
     def both(slices: Tensor, target: Tensor) -> Tensor:
         found = error(slices, target)  # [l, N]
-        if not weight or slices.shape[-1] != 2:
+        if slices.shape[-1] != 2:
             return found
         lead = (slices[..., 1] - slices[..., 0]) * (2 * target - 1)  # [l, N]
         return found + weight * (lead / MARGIN - 1).square() * (target != NONE)
