@@ -218,6 +218,18 @@ def test_the_papers_tables_are_those_of_the_tasks_here() -> None:
     assert set(paper.SUITES) <= ours
 
 
+def test_the_papers_figures_stand_beside_other_programs_of_its_tasks() -> None:
+    count = injected("tracr-injection", 42, 1.0)
+    of_bits = tuple(
+        replace(one, task="shuffle_dyck_bits", suite="almost balanced") for one in count.suites[:1]
+    )
+    bits = replace(count, task="shuffle_dyck_bits", suites=of_bits)
+    text = markdown("One", sections(replace(results(), runs=(bits,))))
+    assert r"| shuffle\_dyck\_bits | Tracr-Injection | 100.0 | 99.9 |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| almost balanced"))
+    assert "| 96.6 |" in row
+
+
 def test_a_part_that_nobody_has_makes_no_section() -> None:
     whole = injected("finetune", 42, 1.0)
     bare = replace(whole, suites=(), retention=(), missing={}, noise=None, pictures={})

@@ -22,6 +22,9 @@ TASKS: Mapping[str, str] = {
 }
 """The tasks in the paper's order, by the names of their programs."""
 
+REWRITTEN: Mapping[str, str] = {"shuffle_dyck_bits": "shuffle_dyck"}
+"""Programs of ours that do a task of the paper's in another way, and that task."""
+
 FIGURE_INPUTS: Mapping[str, str] = {"shuffle_dyck": "[(]"}
 """The inputs of Figures 4 to 6, by the names of their programs."""
 
@@ -75,3 +78,8 @@ SUITES: Mapping[tuple[str, str], PaperSuite] = {
     ("count", "y to z"): PaperSuite(4.6, 3.0),
 }
 """Table 2, by program and suite."""
+
+
+def task_of(program: str) -> str:
+    """The paper's task that a program does; its own name where the paper has none."""
+    return REWRITTEN.get(program, program)

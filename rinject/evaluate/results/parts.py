@@ -23,7 +23,7 @@ from rinject.evaluate.probe.plots import draw_interchange, draw_noise
 from rinject.evaluate.progress import Progress
 from rinject.evaluate.report import EvalReport, evaluate
 from rinject.evaluate.results.effort import Effort
-from rinject.evaluate.results.paper import FIGURE_INPUTS
+from rinject.evaluate.results.paper import FIGURE_INPUTS, task_of
 from rinject.evaluate.results.record import (
     Decoded,
     DecodedRow,
@@ -194,7 +194,7 @@ def _interchanged(found: VariableInterchange) -> Interchanged:
 
 def _decoding(material: Material, effort: Effort, _report: Progress) -> Outcome:
     bundle = material.bundle
-    text = FIGURE_INPUTS.get(bundle.record.program.name) or _short_input(material, effort)
+    text = FIGURE_INPUTS.get(task_of(bundle.record.program.name)) or _short_input(material, effort)
     last = bundle.last_layer
     (reading,) = read_prompts(bundle, [text], layers=[last])
     table = table_of(bundle, reading, last)

@@ -158,7 +158,7 @@ def _table_1(groups: Sequence[Group]) -> Section:
 
 def _papers(group: Group, figure: str) -> str:
     """A figure of the paper's Table 3; a dash where it has none."""
-    theirs = paper.RUNS.get((group.task, group.method))
+    theirs = paper.RUNS.get((paper.task_of(group.task), group.method))
     return NOTHING if theirs is None else number(getattr(theirs, figure))
 
 
@@ -211,7 +211,7 @@ _SUITE_COLUMNS = (
 
 def _suite_rows(groups: Sequence[Group], task: str, suite: str) -> Iterator[tuple[str, ...]]:
     """A row for each group of a program. The task is another's where it computes that too."""
-    theirs = paper.SUITES.get((task, suite))
+    theirs = paper.SUITES.get((paper.task_of(task), suite))
     for group in groups:
         found = [
             one
