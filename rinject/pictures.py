@@ -1,15 +1,64 @@
-"""Pictures drawn with matplotlib, saved whole or not at all."""
+"""Pictures drawn with matplotlib: what they share in looks; saved whole or not at all."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 
 from rinject.placing import placed_file
+
+INK, FAINT, LINE = "#1f2430", "#5b6472", "#c9ced6"  # texts, lesser ones, and thin lines
+RED, BLUE, GREEN = "#b3261e", "#1f5fa8", "#2f7d4f"  # what is told apart, by its weight
+SIGNED = LinearSegmentedColormap.from_list(
+    "signed", ["#67001f", "#d6604d", "#ffffff", "#4393c3", "#053061"]
+)
+"""From the least to the largest number, with 0 in the middle."""
+
+Align = Literal["left", "center", "right"]
+
+
+@dataclass(frozen=True)
+class Font:
+    """A size in points and a weight."""
+
+    size: float
+    weight: str = "normal"
+
+    def width(self, text: str) -> float:
+        """Of a text, in points."""
+        return _width(text, self.size, self.weight)
+
+
+@cache
+def _width(text: str, size: float, weight: str) -> float:
+    font = FontProperties(size=size, weight=weight)
+    return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+def write(
+    axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK, align: Align = "left"
+) -> None:
+    """A text in one line, its middle at the height `y`."""
+    axes.text(
+        *(x, y, text),
+        size=font.size,
+        weight=font.weight,
+        color=colour,
+        ha=align,
+        va="center_baseline",
+        parse_math=False,
+    )
 
 
 def save_picture(

@@ -7,22 +7,17 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from rinject.circuit.compressed import CompressedModel
 from rinject.circuit.compression import Compression
 from rinject.circuit.heat_map_panels import BIAS, Group, dimensions
-from rinject.pictures import save_picture
+from rinject.pictures import INK, LINE, RED, SIGNED, save_picture
 
 DPI = 200
 CELL = 0.18  # inches of a dimension, where there are few
 SMALLEST, LARGEST = 2.0, 9.0  # inches of a picture's side
 MOST_LABELS = 60  # more dimensions are labelled by variable only
-INK, LINE, SECOND = "#1f2430", "#c9ced6", "#b3261e"
-COLOURS = LinearSegmentedColormap.from_list(
-    "weights", ["#67001f", "#d6604d", "#ffffff", "#4393c3", "#053061"]
-)
 
 
 def save_gram(model: CompressedModel, path: str | Path) -> None:
@@ -46,7 +41,7 @@ def gram_figure(model: CompressedModel) -> Figure:
     gram = model.gram().numpy()
     scale = float(max(np.abs(gram).max(), np.abs(model.embedding.numpy()).max()))
     for axes, matrix in ((left, model.embedding.numpy()), (right, gram)):
-        image = axes.imshow(matrix, cmap=COLOURS, vmin=-scale, vmax=scale, aspect="auto")
+        image = axes.imshow(matrix, cmap=SIGNED, vmin=-scale, vmax=scale, aspect="auto")
     figure.colorbar(image, ax=right, fraction=0.05)
     left.set_title("W", color=INK)
     left.set_xticks([0, width - 1] if width > 1 else [0])
@@ -90,8 +85,8 @@ def sweep_figure(results: Sequence[Compression]) -> Figure:
     axes.set(xlabel="dimensions d", ylabel="accuracy, %", ylim=(0, 103), xticks=widths)
     axes.grid(color=LINE, lw=0.5)
     losses = axes.twinx()
-    losses.plot(widths, [r.measures.output_loss for r in results], "s--", color=SECOND)
-    losses.set_ylabel("output loss", color=SECOND)
+    losses.plot(widths, [r.measures.output_loss for r in results], "s--", color=RED)
+    losses.set_ylabel("output loss", color=RED)
     losses.set_ylim(bottom=0)
     original = results[0].model.original
     axes.set_title(

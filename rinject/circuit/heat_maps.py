@@ -6,19 +6,14 @@ Everything is drawn on one pair of axes whose unit is one point, y downwards.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextToPath
 
 from rinject.circuit.heat_map_panels import (
     Axis,
@@ -31,7 +26,7 @@ from rinject.circuit.heat_map_panels import (
     weight_sections,
 )
 from rinject.circuit.model import CompiledModel
-from rinject.pictures import save_picture
+from rinject.pictures import FAINT, INK, LINE, SIGNED, Font, save_picture, write
 
 PAGE = 900.0  # points that a row of panels may take
 MARGIN = 18.0
@@ -46,32 +41,9 @@ DPI = 200
 MOST_PIXELS = 20_000  # along one side
 LONGEST_NAME = 30
 
-INK, FAINT, LINE = "#1f2430", "#6b7482", "#c9ced6"
-COLOURS = LinearSegmentedColormap.from_list(
-    "weights", ["#67001f", "#d6604d", "#ffffff", "#4393c3", "#053061"]
-)
-
-
-@dataclass(frozen=True)
-class Font:
-    """A size in points and a weight."""
-
-    size: float
-    weight: str = "normal"
-
-    def width(self, text: str) -> float:
-        """Of a text, in points."""
-        return _width(text, self.size, self.weight)
-
 
 TITLE_FONT, SECTION_FONT, CARD_FONT = Font(14, "bold"), Font(11, "bold"), Font(8, "bold")
 NAME_FONT, OUTPUT_FONT, SMALL_FONT, VALUE_FONT = Font(7), Font(7, "bold"), Font(7), Font(5)
-
-
-@cache
-def _width(text: str, size: float, weight: str) -> float:
-    font = FontProperties(size=size, weight=weight)
-    return float(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def save_heat_maps(
@@ -125,15 +97,15 @@ class _Title:
         self.width = max(TITLE_FONT.width(self._name), SMALL_FONT.width(self._totals), 520.0)
 
     def draw(self, axes: Axes, y: float) -> None:
-        _write(axes, MARGIN, y + 7, self._name, TITLE_FONT)
-        _write(axes, MARGIN, y + 24, self._totals, SMALL_FONT, FAINT)
+        write(axes, MARGIN, y + 7, self._name, TITLE_FONT)
+        write(axes, MARGIN, y + 24, self._totals, SMALL_FONT, FAINT)
         x = MARGIN + max(TITLE_FONT.width(self._name), SMALL_FONT.width(self._totals)) + 40
         shades = np.linspace(-1, 1, 101)[None]
         _paint(axes, np.linspace(x, x + 110, 102), np.array([y + 2, y + 10]), shades, 1.0)
         axes.add_patch(Rectangle((x, y + 2), 110, 8, fill=False, ec=LINE, lw=0.5))
         for place, text in ((0, "-s"), (55, "0"), (110, "s")):
-            _write(axes, x + place, y + 16, text, VALUE_FONT, FAINT, "center")
-        _write(
+            write(axes, x + place, y + 16, text, VALUE_FONT, FAINT, "center")
+        write(
             axes,
             x,
             y + 24,
@@ -168,7 +140,7 @@ class _Stream:
             row, column = divmod(index, self._per_row)
             x = MARGIN + self._left + column * self._each
             top = y + row * self._row_height + CAPTION
-            _write(axes, x, top - 6, panel.title, CARD_FONT)
+            write(axes, x, top - 6, panel.title, CARD_FONT)
             _map(axes, panel, x, top, self._scale)
             if column == 0:
                 _row_labels(axes, panel.rows, x, top, self._output)
@@ -185,9 +157,9 @@ class _Heading:
         self.width = SECTION_FONT.width(title) + 10 + SMALL_FONT.width(note)
 
     def draw(self, axes: Axes, y: float) -> None:
-        _write(axes, MARGIN, y + 12, self._title, SECTION_FONT)
+        write(axes, MARGIN, y + 12, self._title, SECTION_FONT)
         x = MARGIN + SECTION_FONT.width(self._title) + 10
-        _write(axes, x, y + 13, self._note, SMALL_FONT, FAINT)
+        write(axes, x, y + 13, self._note, SMALL_FONT, FAINT)
 
 
 class _Shelf:
@@ -237,7 +209,7 @@ class _Section:
         return found
 
     def draw(self, axes: Axes, x: float, y: float) -> None:
-        _write(axes, x, y + 6, self._title, SECTION_FONT)
+        write(axes, x, y + 6, self._title, SECTION_FONT)
         y += CARD_HEAD
         if self._tall:
             self._tall.draw(axes, x + self._left + CARD_GAP, y)
@@ -307,9 +279,9 @@ class _PlacedCard:
 
     def draw(self, axes: Axes, x: float, y: float) -> None:
         card = self._card
-        _write(axes, x, y + 5, card.title, CARD_FONT)
+        write(axes, x, y + 5, card.title, CARD_FONT)
         for index, line in enumerate(self._lines):
-            _write(axes, x, y + 15 + 9 * index, line, SMALL_FONT, FAINT)
+            write(axes, x, y + 15 + 9 * index, line, SMALL_FONT, FAINT)
         y += self._head
         for panel, left, below in zip(card.panels, self._left, self._below, strict=True):
             self._draw_panel(axes, panel, x + left, y + CAPTION, is_labelled=below > 0)
@@ -322,7 +294,7 @@ class _PlacedCard:
         self, axes: Axes, panel: Panel, x: float, y: float, *, is_labelled: bool
     ) -> None:
         caption = f"{panel.title} ±{_number(panel.scale)}".strip()
-        _write(axes, x, y - 6, caption, SMALL_FONT, FAINT)
+        write(axes, x, y - 6, caption, SMALL_FONT, FAINT)
         _map(axes, panel, x, y, panel.scale)
         _row_labels(axes, panel.rows, x, y, self._output)
         if is_labelled:
@@ -343,9 +315,7 @@ def _map(axes: Axes, panel: Panel, x: float, y: float, scale: float) -> None:
 
 
 def _paint(axes: Axes, x: np.ndarray, y: np.ndarray, cells: np.ndarray, scale: float) -> None:
-    axes.pcolormesh(
-        *(x, y, cells), cmap=COLOURS, vmin=-scale, vmax=scale, rasterized=True, zorder=1
-    )
+    axes.pcolormesh(*(x, y, cells), cmap=SIGNED, vmin=-scale, vmax=scale, rasterized=True, zorder=1)
 
 
 def _row_labels(axes: Axes, axis: Axis, x: float, y: float, output: str) -> None:
@@ -353,12 +323,12 @@ def _row_labels(axes: Axes, axis: Axis, x: float, y: float, output: str) -> None
     room = _value_room(axis)
     for group, start, length in zip(axis.groups, axis.starts, axis.lengths, strict=False):
         middle = y + start + length / 2
-        _write(
+        write(
             *(axes, x - room - LABEL_GAP, middle, _short(group.label), _font(group, output)),
             align="right",
         )
         for at, text in _value_labels(group, length):
-            _write(axes, x - 2, y + start + at, text, VALUE_FONT, FAINT, "right")
+            write(axes, x - 2, y + start + at, text, VALUE_FONT, FAINT, "right")
 
 
 def _column_labels(axes: Axes, axis: Axis, x: float, y: float, output: str) -> None:
@@ -371,7 +341,7 @@ def _column_labels(axes: Axes, axis: Axis, x: float, y: float, output: str) -> N
         if is_turned:
             _write_turned(axes, middle, top, name, font)
         else:
-            _write(axes, middle, top + 4, name, font, align="center")
+            write(axes, middle, top + 4, name, font, align="center")
         for at, text in _value_labels(group, length):
             _write_turned(axes, x + start + at, y + 2, text, VALUE_FONT, FAINT)
 
@@ -424,23 +394,6 @@ def _is_turned(axis: Axis) -> bool:
 
 
 # --- text ---------------------------------------------------------------------------------------
-
-
-Align = Literal["left", "center", "right"]
-
-
-def _write(
-    axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK, align: Align = "left"
-) -> None:
-    axes.text(
-        *(x, y, text),
-        size=font.size,
-        weight=font.weight,
-        color=colour,
-        ha=align,
-        va="center_baseline",
-        parse_math=False,
-    )
 
 
 def _write_turned(axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -24,7 +23,7 @@ from rinject.evaluate.decode_reading import Reading, Token
 from rinject.evaluate.decode_scores import heat_scale, projected_stream
 from rinject.inject.bundle import Bundle
 from rinject.inject.projection import VariableSlice
-from rinject.pictures import save_picture
+from rinject.pictures import FAINT, INK, LINE, SIGNED, save_picture
 
 DPI = 200
 POINTS = 72.0  # of an inch
@@ -38,12 +37,8 @@ VALUE, LEAST, PROJECTED = 1.8, 9.0, 300.0  # heights of a value, of a variable, 
 LONGEST_NAME, LONGEST_TOKEN = 26, 12
 TITLE_LETTER = 6.6
 
-INK, FAINT, LINE = "#1f2430", "#5b6472", "#c9ced6"
 RIGHT, WRONG = ("#e3f3e8", "#155f38"), ("#fbdce0", "#9c1527")  # ground and text
 NOTHING, UNREAD = ("#f6f7f9", "#7a8392"), ("#edf2fc", "#234a8c")
-COLOURS = LinearSegmentedColormap.from_list(
-    "weights", ["#67001f", "#d6604d", "#ffffff", "#4393c3", "#053061"]
-)
 
 
 def save_decoded(
@@ -249,7 +244,7 @@ def _paint(axes: Axes, cells: np.ndarray, y: np.ndarray) -> QuadMesh:
     scale = heat_scale(cells)
     x = np.arange(cells.shape[1] + 1)
     return axes.pcolormesh(
-        *(x, y, cells), cmap=COLOURS, vmin=-scale, vmax=scale, rasterized=True, zorder=0.5
+        *(x, y, cells), cmap=SIGNED, vmin=-scale, vmax=scale, rasterized=True, zorder=0.5
     )
 
 

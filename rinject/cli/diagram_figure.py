@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import BoxStyle, FancyBboxPatch, Patch, PathPatch, Polygon, Rectangle
@@ -28,7 +25,6 @@ from rinject.cli.diagram_page import (
     SWATCH_GAP,
     TITLE,
     TITLE_FONT,
-    Font,
     Look,
     Mark,
     Page,
@@ -40,6 +36,7 @@ from rinject.cli.diagram_page import (
     second_line,
 )
 from rinject.cli.diagram_words import column_head
+from rinject.pictures import FAINT, INK, RED, write
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Diagram
@@ -50,8 +47,8 @@ PORT = 5.0  # from the middle of a node that edges of two flows enter
 DPI = 200
 MOST_PIXELS = 10_000  # along one side
 
-INK, FAINT, BAND = "#1f2430", "#5c6675", "#f3f4f6"
-OUTLINE = "#b3261e"  # of what stands out
+BAND = "#f3f4f6"
+OUTLINE = RED  # of what stands out
 FILLS: dict[Look, tuple[str, str]] = {  # inside and outline
     "embedding": ("#ddf0e4", "#2e8b57"),
     "attention": ("#ffe8cc", "#d9730d"),
@@ -60,22 +57,9 @@ FILLS: dict[Look, tuple[str, str]] = {  # inside and outline
 }
 LINES: dict[Flow, tuple[str, str]] = {  # colour and dashes
     "pattern": ("#d9730d", "--"),
-    "values": ("#b3261e", "-"),
+    "values": (RED, "-"),
     "argument": ("#5b8ac9", "-"),
 }
-
-
-def render(diagram: Diagram, path: Path, *, format: str) -> None:
-    """Draws a diagram into a file of a format that matplotlib knows; the same bytes every time."""
-    with (
-        rc_context({"svg.fonttype": "none", "svg.hashsalt": diagram.name}),
-        warnings.catch_warnings(),
-    ):
-        # A name may have letters that the font lacks: a box stands for them.
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        figure = figure_of(diagram)
-        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
-        figure.savefig(path, format=format, dpi=dpi_of(figure), metadata=metadata)
 
 
 def figure_of(diagram: Diagram) -> Figure:
@@ -109,23 +93,9 @@ def dpi_of(figure: Figure) -> float:
 # --- drawing ------------------------------------------------------------------------------------
 
 
-def _write(
-    axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK, align: str = "left"
-) -> None:
-    axes.text(
-        *(x, y, text),
-        size=font.size,
-        weight=font.weight,
-        color=colour,
-        ha=align,
-        va="center_baseline",
-        parse_math=False,
-    )
-
-
 def _draw_title(axes: Axes, page: Page) -> None:
-    _write(axes, MARGIN, MARGIN + 8, page.caption.title, TITLE_FONT)
-    _write(axes, MARGIN, MARGIN + 26, page.caption.line, SMALL_FONT, FAINT)
+    write(axes, MARGIN, MARGIN + 8, page.caption.title, TITLE_FONT)
+    write(axes, MARGIN, MARGIN + 26, page.caption.line, SMALL_FONT, FAINT)
 
 
 def _draw_bands(axes: Axes, page: Page) -> None:
@@ -138,9 +108,9 @@ def _draw_bands(axes: Axes, page: Page) -> None:
         corner = (left - BAND_PADDING, top)
         width = right - left + 2 * BAND_PADDING
         axes.add_artist(Rectangle(corner, width, page.floor - top, color=BAND, lw=0, zorder=0))
-        _write(axes, left, top + 13, column_head(members[0][1])[0], BAND_FONT)
+        write(axes, left, top + 13, column_head(members[0][1])[0], BAND_FONT)
         for stage, column in {c.place: (i, c) for i, c in reversed(members)}.values():
-            _write(axes, page.lefts[stage], top + 28, column_head(column)[1], SMALL_FONT, FAINT)
+            write(axes, page.lefts[stage], top + 28, column_head(column)[1], SMALL_FONT, FAINT)
 
 
 def _draw_nodes(axes: Axes, page: Page) -> None:
@@ -151,12 +121,12 @@ def _draw_nodes(axes: Axes, page: Page) -> None:
             corner, size = (page.lefts[i], y - NODE_HEIGHT / 2), (page.widths[i], NODE_HEIGHT)
             _draw_shape(axes, look_of(node), corner, size, is_output, mark)
             middle = page.lefts[i] + page.widths[i] / 2
-            _write(
+            write(
                 *(axes, middle, y - 5, label(node), font_of(node, page.diagram.output)),
                 align="center",
             )
             line, colour = second_line(node, mark), FAINT if mark is None else INK
-            _write(axes, middle, y + 8, line, SMALL_FONT, colour, align="center")
+            write(axes, middle, y + 8, line, SMALL_FONT, colour, align="center")
 
 
 def _draw_shape(
@@ -251,5 +221,5 @@ def _draw_legend(axes: Axes, page: Page) -> None:
         elif entry.flow:
             _draw_curve(axes, (x, y), (x + SWATCH[0] - ARROW[0], y), entry.flow)
             _draw_arrow(axes, (x + SWATCH[0], y), entry.flow)
-        _write(axes, x + SWATCH[0] + SWATCH_GAP, y, entry.label, SMALL_FONT, FAINT)
+        write(axes, x + SWATCH[0] + SWATCH_GAP, y, entry.label, SMALL_FONT, FAINT)
         x += entry.width

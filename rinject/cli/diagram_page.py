@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Literal
-
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextToPath
 
 from rinject.cli.diagram_layout import Flow, Item, Layout, Stage, lay_out, stages
 from rinject.cli.diagram_words import column_head, counted, one_line, totals
+from rinject.pictures import Font
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Diagram, DiagramNode
@@ -43,21 +40,6 @@ FLOWS: dict[Flow, str] = {
     "values": "values",
     "argument": "arguments",
 }
-
-_measure = partial(TextToPath().get_text_width_height_descent, ismath=False)
-
-
-@dataclass(frozen=True)
-class Font:
-    """A size in points and a weight."""
-
-    size: float
-    weight: str = "normal"
-
-    def width(self, text: str) -> float:
-        """Width of a text."""
-        return float(_measure(text, FontProperties(size=self.size, weight=self.weight))[0])
-
 
 TITLE_FONT, BAND_FONT = Font(14, "bold"), Font(10, "bold")
 NAME_FONT, OUTPUT_FONT, SMALL_FONT = Font(9.5), Font(9.5, "bold"), Font(8)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rinject.cli.diagram_words import column_head, counted, one_line, totals
 from rinject.errors import InputError
-from rinject.placing import check_file_target, placed_file
+from rinject.placing import check_file_target
 
 if TYPE_CHECKING:
     from rinject.compiler.diagram import Column, Diagram, DiagramNode
@@ -51,10 +51,10 @@ def save_drawing(diagram: Diagram, path: str | Path) -> None:
     """
     path = Path(path)
     check_picture(path)
-    from rinject.cli.diagram_figure import render  # imports matplotlib
+    from rinject.cli.diagram_figure import dpi_of, figure_of  # imports matplotlib
+    from rinject.pictures import save_picture
 
-    with placed_file(path) as beside:
-        render(diagram, beside, format=path.suffix.lower().removeprefix("."))
+    save_picture(path, lambda: figure_of(diagram), dpi_of)
 
 
 # --- text ---------------------------------------------------------------------------------------

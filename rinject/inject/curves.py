@@ -10,14 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rinject.inject.history import read_history
-from rinject.pictures import save_picture
+from rinject.pictures import BLUE, GREEN, INK, LINE, RED, save_picture
 
 DPI = 150
 WIDTH, HEIGHT = 7.0, 2.7  # inches of a panel
 RANGE = 1e4  # from the largest loss downwards
 MOST_IN_LEGEND = 24  # variables; more are drawn without their names
-INK, LINE = "#1f2430", "#c9ced6"
-LOSSES = {"answer": "#1f5fa8", "alignment": "#b3261e", "text": "#2f7d4f"}
+LOSSES = {"answer": BLUE, "alignment": RED, "text": GREEN}
 Record = dict[str, Any]
 
 
@@ -67,7 +66,7 @@ def _losses(axes: Axes, records: Sequence[Record]) -> None:
 
 def _shares(axes: Axes, records: Sequence[Record]) -> None:
     """Of held-out examples: answered right, and decoded right on average."""
-    curves = (("accuracy", "accuracy", INK), ("mean_fidelity", "mean fidelity", "#b3261e"))
+    curves = (("accuracy", "accuracy", INK), ("mean_fidelity", "mean fidelity", RED))
     for key, label, colour in curves:
         _line(axes, [(r["step"], 100 * r[key]) for r in records if key in r], label, colour)
     axes.set(ylabel="held out, %", ylim=(0, 103))

@@ -233,9 +233,10 @@ def test_the_texts_of_a_picture(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_the_same_every_time(tmp_path: Path) -> None:
-    for name in ("one.svg", "two.svg"):
-        save_drawing(dyck(), tmp_path / name)
-    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    first, second = tmp_path / "first" / "dyck.svg", tmp_path / "second" / "dyck.svg"
+    for path in (first, second):
+        save_drawing(dyck(), path)
+    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize(

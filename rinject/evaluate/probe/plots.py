@@ -12,13 +12,13 @@ from rinject.evaluate.probe.interchange import InterchangeReport, VariableInterc
 from rinject.evaluate.probe.noise import KINDS, NoiseReport
 from rinject.evaluate.probe.shares import Share
 from rinject.evaluate.probe.steering import SteeringReport, VariableSteering
+from rinject.pictures import BLUE, FAINT, GREEN, LINE, RED
 
 DPI = 200
 WIDTH = 7.0  # inches
 ROW, MARGIN = 0.34, 1.5  # inches of a bar, and of all around the bars
-LINE, MUTED = "#c9ced6", "#5b6472"
 TICKS = [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)]
-COLOURS = {"final result": "#b3261e", "random": "#1f5fa8", "complement": "#2f7d4f"}
+COLOURS = {"final result": RED, "random": BLUE, "complement": GREEN}
 STYLES = {"final result": "-", "random": "--", "complement": ":"}
 MARKERS = {"final result": "o", "random": "s", "complement": "^"}
 OWN, OTHER = COLOURS["final result"], COLOURS["random"]
@@ -59,14 +59,14 @@ def _norm_axis(axes: Axes, report: NoiseReport) -> None:
     axes.set_xticks([], minor=True)
     axes.set_xlim(-0.15 * norms[1], 1.15 * max(norms[-1], report.stream_norm))
     for one in axes.figure.axes:
-        one.axvline(report.stream_norm, color=MUTED, lw=1, ls=(0, (1, 2)))
+        one.axvline(report.stream_norm, color=FAINT, lw=1, ls=(0, (1, 2)))
     axes.annotate(
         "norm of the stream ",
         (report.stream_norm, 0.04),
         xycoords=("data", "axes fraction"),
         ha="right",
         fontsize=7,
-        color=MUTED,
+        color=FAINT,
     )
 
 
@@ -154,7 +154,7 @@ def _bars(
         text.set_parse_math(False)
     axes.set(xlim=(-2, 102), ylim=(max(len(shown), 1) - 0.5, -0.5), xlabel=label)
     # above the bars, not beside them: there one bar has no room for it
-    axes.set_title("variable (layer of the program)", loc="left", fontsize=8, color=MUTED)
+    axes.set_title("variable (layer of the program)", loc="left", fontsize=8, color=FAINT)
     for place, bar in enumerate(shown):
         axes.annotate(
             f"n = {bar.own.n:,}",
@@ -162,7 +162,7 @@ def _bars(
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize=7,
-            color=MUTED,
+            color=FAINT,
         )
     if shown:
         figure.legend(frameon=False, loc="outside upper right", ncols=2)
@@ -175,7 +175,7 @@ def _bars(
             textcoords="offset points",
             va="top",
             fontsize=7,
-            color=MUTED,
+            color=FAINT,
             parse_math=False,
         )
     _plain(axes)
