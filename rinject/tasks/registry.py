@@ -25,6 +25,7 @@ TASKS: Mapping[str, Callable[[Header], Task]] = {
     "count": Count,
     "int_sum": IntSum,
     "int_sum4": partial(IntSum, below=4500),
+    "int_sum_shared": IntSum,
 }
 
 

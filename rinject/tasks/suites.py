@@ -257,5 +257,6 @@ SUITES: Mapping[str, tuple[Suite, ...]] = {
     "count": COUNT,
     "int_sum": _int_sum(450),
     "int_sum4": _int_sum(4500),
+    "int_sum_shared": _int_sum(450),
 }
 """The suites of the built-in tasks, by the names of their programs."""

@@ -219,7 +219,8 @@ AT_THE_END: dict[str, Callable[[Tokens], Any]] = {
 """What a program answers to an input in a prompt."""
 
 OWN_TESTS = {
-    "caesar", "copy", "int_sum", "int_sum4", "long_addition", "shuffle_dyck", "shuffle_dyck_bits",
+    "caesar", "copy", "int_sum", "int_sum4", "int_sum_shared", "long_addition", "shuffle_dyck",
+    "shuffle_dyck_bits",
 }  # fmt: skip
 
 
@@ -279,7 +280,9 @@ def test_copy(word: str, written: int) -> None:
     assert PROGRAM["copy"].evaluate(tokens) == ["_"] * len(word) + copied
 
 
-@pytest.mark.parametrize(("name", "digits"), [("int_sum", 3), ("int_sum4", 4)])
+@pytest.mark.parametrize(
+    ("name", "digits"), [("int_sum", 3), ("int_sum4", 4), ("int_sum_shared", 3)]
+)
 @settings(max_examples=40)
 @given(data=st.data())
 def test_int_sum(name: str, digits: int, data: st.DataObject) -> None:

@@ -116,7 +116,7 @@ def test_count() -> None:
         assert split_of(text.replace("z", "y")) == "test"
 
 
-@pytest.mark.parametrize("task", ["int_sum", "int_sum4"])
+@pytest.mark.parametrize("task", ["int_sum", "int_sum4", "int_sum_shared"])
 def test_int_sum(task: str) -> None:
     for suite in SUITES[task]:
         found = drawn(task, suite.name)
