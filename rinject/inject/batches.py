@@ -54,7 +54,9 @@ class Batch:
     shifts: Tensor | None = None
     """int64 [B]: the position at which each task row begins; None where all begin at 0."""
     rolled: Tensor | None = None
-    """bool [B]: the task rows whose stream is rolled, if not all."""
+    """bool [B]: the task rows whose last aligned stream is rolled, if not all."""
+    strict: Tensor | None = None
+    """bool [L - 1, B]: the aligned streams before the last of which codes alone are their own."""
     swaps: tuple[LayerSwaps, ...] = ()
     """The interventions on the task rows, if any, in the order of their streams; the answers are
     those that they lead to."""
@@ -95,6 +97,7 @@ class Batch:
             text_ids=self.text_ids.chunk(processes)[rank] if self.text_count else self.text_ids,
             shifts=None if self.shifts is None else self.shifts.view(processes, size)[rank],
             rolled=None if self.rolled is None else self.rolled.view(processes, size)[rank],
+            strict=None if self.strict is None else self.strict.view(-1, processes, size)[:, rank],
         )
 
 
@@ -154,6 +157,7 @@ class Batches:
             tokens=int(answered.lengths.sum()) + windows.size,
             shifts=self._shifts(step, len(answered)),
             rolled=self._rolled(step, len(answered)),
+            strict=self._strict(step, len(answered)),
         )
         return self._swapped(batch, intervened, taken[read], due) if intervened.swaps else batch
 
@@ -199,12 +203,21 @@ class Batches:
         return torch.from_numpy(chance.integers(most + 1, size=rows))
 
     def _rolled(self, step: int, rows: int) -> Tensor | None:
-        """bool [rows]: the rows of a step whose stream is rolled."""
+        """bool [rows]: the rows of a step whose last aligned stream is rolled."""
         share = self.settings.roll_share
         if share == 1:
             return None
         chance = generator(self.settings.seed, "rolled rows", step)
         return torch.from_numpy(chance.random(rows) < share)
+
+    def _strict(self, step: int, rows: int) -> Tensor | None:
+        """bool [L - 1, rows]: the streams of a step of which codes alone stay in place."""
+        share = self.settings.strict_share
+        if not share:
+            return None
+        layers = max(one.layer for one in self.targets.graph.variables)
+        chance = generator(self.settings.seed, "strict streams", step)
+        return torch.from_numpy(chance.random((layers, rows)) < share)
 
     def _are_aligned(self, rows: Rows) -> np.ndarray:
         """bool [B, T]: where streams are aligned, among the tokens read."""

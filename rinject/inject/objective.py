@@ -92,7 +92,7 @@ class Objective(nn.Module):
         self._text_streams: dict[int, Tensor] = {}  # by layer, where the text went before
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
-        self._are_rolled: Tensor | None = None  # bool [task rows]; None for all
+        self._are_rolled: dict[int, Tensor] = {}  # bool [task rows], of streams where not all are
         self._swaps: dict[int, LayerSwaps] = {}  # in rows as wide as those of the forward pass
         self._swapped_parts: dict[int, list[SwappedPart]] = {}  # of each of them
 
@@ -120,8 +120,14 @@ class Objective(nn.Module):
         with torch.autocast(batch.ids.device.type, enabled=False):  # what is written must be read
             maps = self.projection.maps()
         variable = self.output if self.settings.roll == "final-result" else None
-        self._kept = {at: kept_subspace(maps, variable, at) for at in self._rolled_streams}
-        self._are_rolled = batch.rolled
+        last = len(self.layers) - 1
+        self._kept = {
+            at: kept_subspace(maps, variable if at == last else None, at)
+            for at in self._rolled_streams
+        }
+        self._are_rolled = dict(enumerate(batch.strict)) if batch.strict is not None else {}
+        if batch.rolled is not None:
+            self._are_rolled[last] = batch.rolled
         self._swapped_parts = {
             one.layer: [swapped_part(maps, swap) for swap in one.swaps] for one in batch.swaps
         }
@@ -214,10 +220,11 @@ class Objective(nn.Module):
     @property
     def _rolled_streams(self) -> range:
         """The aligned streams around whose symbolic subspace the rest is rolled."""
-        last = len(self.layers) - 1
-        if self.settings.is_baseline or self.settings.roll == "none":
+        settings, last = self.settings, len(self.layers) - 1
+        if settings.is_baseline:
             return range(0)
-        return range(0 if self.settings.roll == "strict" else last, last + 1)
+        first = 0 if settings.strict_share else last
+        return range(first, last if settings.roll == "none" else last + 1)
 
     def _rolled(self, place: int, stream: Tensor) -> Tensor:
         """The aligned stream [B, T, D] of that place with its task rows rolled."""
@@ -226,8 +233,8 @@ class Objective(nn.Module):
             return stream
         task, beside = stream[:rows], stream[rows:]
         rolled = self._kept_alone(place, task, beside)
-        if self._are_rolled is not None:
-            rolled = torch.where(self._are_rolled[:, None, None], rolled, task)
+        if place in self._are_rolled:
+            rolled = torch.where(self._are_rolled[place][:, None, None], rolled, task)
         return torch.cat([rolled, beside])
 
     def _kept_alone(self, place: int, task: Tensor, beside: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "codes": ("auto", "free", "orthogonal"),
     "seek": ("rare", "wrong"),
     "interchange_seek": ("changed", "rare", "wrong"),
-    "roll": ("final-result", "subspace", "strict", "none"),
+    "roll": ("final-result", "subspace", "none"),
     "roll_from": ("examples", "text"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
@@ -42,7 +42,7 @@ _NOT_NEGATIVE = (
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
-    "roll_share", "answer_share",
+    "roll_share", "strict_share", "answer_share",
 )  # fmt: skip
 _MEASURING = ("eval_every", "eval_examples")
 _NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
@@ -140,14 +140,17 @@ class InjectSettings:
     """Weight of L_KL, the divergence from the untouched student on ordinary text."""
     roll: str = "final-result"
     """Which subspace the answer must travel through after the last aligned layer: the map's rows
-    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`; or
-    `strict`: at every aligned layer, all that is not the variables' codes comes from elsewhere."""
+    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`."""
     roll_share: float = 1.0
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
     roll_from: str = "examples"
     """Where the part comes from that --roll does not keep: other `examples` (the paper), or on
     steps with text from that `text`, which shares nothing with the task."""
+    strict_share: float = 0.0
+    """How likely, in each example and at each aligned layer before the last, all that is no
+    variable's code comes from elsewhere too, and nothing may follow from it; 1 is strict
+    interchange intervention training (needs --codes orthogonal)."""
     interchange_every: int = 1
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""
@@ -229,8 +232,8 @@ class InjectSettings:
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
-        has_parts = self.roll != "strict" or self.has_codes
-        _check(has_parts, "roll", "strict needs --codes orthogonal")
+        has_parts = not self.strict_share or self.has_codes
+        _check(has_parts, "strict_share", "needs --codes orthogonal")
         has_rest = not self.interchange_rest or self.has_codes
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)

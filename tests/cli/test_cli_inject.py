@@ -50,7 +50,7 @@ def test_text_and_type_are_kept_for_eval(here: Path, student: Path) -> None:
 def test_interventions_on_codes_with_covering_inputs(here: Path, student: Path) -> None:
     command = (
         *("inject", "dyck.rasp", "-m", student, "-o", "made", "--method", "interchange"),
-        *("--codes", "orthogonal", "--roll", "strict", "--data", "coverage"),
+        *("--codes", "orthogonal", "--strict-share", "0.5", "--data", "coverage"),
         *("--interchange-start", "0"),
     )
     ran = run(*command, *INJECT, where=here)

@@ -253,6 +253,20 @@ def test_a_share_of_the_rows_is_rolled(rows, text, targets):
     assert not batches(0.0).at(0).rolled.any()
 
 
+def test_each_row_is_strict_at_streams_of_its_own(rows, text, targets):
+    def batch(step: int) -> Batch:
+        settings = small_injection.settings(codes="orthogonal", strict_share=0.25)
+        return Batches(rows, text, targets, settings).at(step)
+
+    strict = torch.stack([batch(step).strict for step in range(50)])  # [steps, L - 1, B]
+    assert strict.shape[1] == small_injection.compiled().num_layers
+    assert 0.15 < strict.float().mean() < 0.35
+    assert (strict.any(dim=1) & ~strict.all(dim=1)).any()  # at some streams, not at all
+    parts = [batch(7).part(rank, 2).strict for rank in range(2)]
+    assert torch.equal(torch.cat(parts, dim=1), strict[7])
+    assert Batches(rows, text, targets, small_injection.settings()).at(0).strict is None
+
+
 def test_parts_without_text(rows, text, targets):
     batch = Batches(rows, text, targets, small_injection.settings(kl_every=2)).at(1)
     assert not any(batch.part(rank, 2).text_ids.numel() for rank in range(2))

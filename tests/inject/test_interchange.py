@@ -225,19 +225,21 @@ def test_orthogonal_is_where_read_and_write_agree():
     torch.testing.assert_close(Subspace.orthogonal(basis).part(stream), stream @ basis @ basis.mT)
 
 
-def test_strict_keeps_codes_alone_at_every_aligned_layer():
+def test_strict_streams_keep_codes_alone():
     """What is outside of the codes comes from the row before, from the embedding on."""
-    strict = small_injection.objective(codes="orthogonal", roll="strict", forward="apart")
+    strict = small_injection.objective(codes="orthogonal", strict_share=1.0, forward="apart")
     batch = batch_of(text_tokens=12)
     batch = replace(batch, text_ids=batch.text_ids[:0, :0], text_count=0)
-    maps = strict.projection.maps()
-    with strict.hooked():
-        strict(batch)
-        captured = {layer: one.clone() for layer, one in strict._captured.items()}
     plain = residual_streams(strict.student, batch.ids)
-    held = [one for one in maps.slices if one.layer == 0]
-    part = group_subspace(maps, held, 0)
-    torch.testing.assert_close(captured[0], plain[0])  # seen before it is rolled
-    rolled = (plain[0] - part.part(plain[0])).roll(1, dims=0) + part.part(plain[0])
-    expected = strict.student.transformer.h[0](rolled)
-    torch.testing.assert_close(captured[strict.layers[1]], expected, atol=1e-5, rtol=1e-4)
+    held = [one for one in strict.projection.maps().slices if one.layer == 0]
+    own = group_subspace(strict.projection.maps(), held, 0).part(plain[0])
+    rolled = (plain[0] - own).roll(1, dims=0) + own  # [B, T, D]
+    is_strict = torch.ones(len(strict.layers) - 1, len(batch.ids), dtype=torch.bool)
+    for some in (is_strict, is_strict & torch.tensor([True, False] * 2)):
+        with strict.hooked():
+            strict(replace(batch, strict=some))
+            captured = {layer: one.clone() for layer, one in strict._captured.items()}
+        torch.testing.assert_close(captured[0], plain[0])  # seen before it is rolled
+        expected = torch.where(some[0][:, None, None], rolled, plain[0])
+        after = strict.student.transformer.h[0](expected)
+        torch.testing.assert_close(captured[strict.layers[1]], after, atol=1e-5, rtol=1e-4)
