@@ -19,7 +19,7 @@ from matplotlib.textpath import TextToPath
 from rinject.placing import placed_file
 
 INK, FAINT, LINE = "#1f2430", "#5b6472", "#c9ced6"  # texts, lesser ones, and thin lines
-RED, BLUE, GREEN = "#b3261e", "#1f5fa8", "#2f7d4f"  # what is told apart, by its weight
+RED, BLUE, GREEN = "#b3261e", "#1f5fa8", "#2f7d4f"  # lines and bars that are told apart
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", ["#67001f", "#d6604d", "#ffffff", "#4393c3", "#053061"]
 )
@@ -70,7 +70,7 @@ def save_picture(
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": path.stem}), warnings.catch_warnings():
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "rinject"}), warnings.catch_warnings():
         # A name may have letters that the font lacks: a box stands for them.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         figure = draw()

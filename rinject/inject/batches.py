@@ -56,7 +56,8 @@ class Batch:
     rolled: Tensor | None = None
     """bool [B]: the task rows whose last aligned stream is rolled, if not all."""
     strict: Tensor | None = None
-    """bool [L - 1, B]: the aligned streams before the last of which codes alone are their own."""
+    """bool [L - 1, B]: which task rows keep the variables' codes alone, at each aligned stream
+    before the last; None where that is none of them."""
     swaps: tuple[LayerSwaps, ...] = ()
     """The interventions on the task rows, if any, in the order of their streams; the answers are
     those that they lead to."""
@@ -195,12 +196,14 @@ class Batches:
         return position_weights(values, self.settings.balance, due, self.settings.answer_share)
 
     def _shifts(self, step: int, rows: int) -> Tensor | None:
-        """int64 [rows]: where each row of a step begins."""
+        """int64 [rows]: where each row of a step begins; all alike where parts of a stream move
+        from row to row, for they say where a token stands."""
         most = self.settings.shift
         if not most:
             return None
         chance = generator(self.settings.seed, "shifts", step)
-        return torch.from_numpy(chance.integers(most + 1, size=rows))
+        drawn = chance.integers(most + 1, size=1 if self.settings.strict_share else rows)
+        return torch.from_numpy(np.broadcast_to(drawn, rows).copy())
 
     def _rolled(self, step: int, rows: int) -> Tensor | None:
         """bool [rows]: the rows of a step whose last aligned stream is rolled."""
@@ -211,11 +214,11 @@ class Batches:
         return torch.from_numpy(chance.random(rows) < share)
 
     def _strict(self, step: int, rows: int) -> Tensor | None:
-        """bool [L - 1, rows]: the streams of a step of which codes alone stay in place."""
+        """bool [L - 1, rows]: which rows of a step keep codes alone, at each stream."""
         share = self.settings.strict_share
         if not share:
             return None
-        layers = max(one.layer for one in self.targets.graph.variables)
+        layers = max(one.layer for one in self.targets.graph.variables)  # the last has the output
         chance = generator(self.settings.seed, "strict streams", step)
         return torch.from_numpy(chance.random((layers, rows)) < share)
 

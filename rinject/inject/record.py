@@ -139,7 +139,7 @@ class BundleRecord:
             "program": _make(ProgramRecord, made.program),
             "variables": tuple(map(_variable, made.variables)),
             "layers": tuple(made.layers),
-            "settings": InjectSettings.from_record(_mapping(made.settings)),
+            "settings": _settings(_mapping(made.settings)),
             "base": _make(BaseRecord, made.base),
             "task": None if made.task is None else _make(TaskSource, made.task),
         }
@@ -157,6 +157,17 @@ def variable_records(graph: Graph) -> tuple[VariableRecord, ...]:
 def versions() -> dict[str, str]:
     """Of Python and of the packages that take part in an injection."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def _settings(record: Mapping[str, Any]) -> InjectSettings:
+    """Raises InputError for settings that there are no longer."""
+    try:
+        return InjectSettings.from_record(record)
+    except InputError as error:
+        raise InputError(
+            f"the bundle's settings are not of this rinject: {error.message}",
+            hint="make it again with rinject inject",
+        ) from error
 
 
 def _make(kind: type[R], record: Any) -> R:

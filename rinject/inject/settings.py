@@ -148,9 +148,9 @@ class InjectSettings:
     """Where the part comes from that --roll does not keep: other `examples` (the paper), or on
     steps with text from that `text`, which shares nothing with the task."""
     strict_share: float = 0.0
-    """How likely, in each example and at each aligned layer before the last, all that is no
-    variable's code comes from elsewhere too, and nothing may follow from it; 1 is strict
-    interchange intervention training (needs --codes orthogonal)."""
+    """Share of the pairs of an example and an aligned layer before the last in which all that is no
+    variable's code comes from where --roll-from says, too. The last layer follows --roll, and the
+    baseline has none of both (needs --codes orthogonal)."""
     interchange_every: int = 1
     """Under `--method interchange` every n-th step intervenes: variables take their values from
     elsewhere in the batch, and all that follows must change as in the program."""
@@ -234,6 +234,8 @@ class InjectSettings:
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
         has_parts = not self.strict_share or self.has_codes
         _check(has_parts, "strict_share", "needs --codes orthogonal")
+        keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
+        _check(keeps_place, "strict_share", "needs --shift 0 under --roll-from text")
         has_rest = not self.interchange_rest or self.has_codes
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)

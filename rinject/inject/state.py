@@ -225,8 +225,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    since = InjectSettings().to_record()  # a setting that came later: before, all was as it says
     for name in own["settings"]:
-        before, now = saved["settings"].get(name), own["settings"][name]
+        before, now = saved["settings"].get(name, since[name]), own["settings"][name]
         if before != now:
             raise InputError(
                 f"the checkpoint was made with {flag(name)} {before}, now it is {now}",

@@ -233,10 +233,9 @@ def test_the_texts_of_a_picture(tmp_path: Path) -> None:
 
 
 def test_a_picture_is_the_same_every_time(tmp_path: Path) -> None:
-    first, second = tmp_path / "first" / "dyck.svg", tmp_path / "second" / "dyck.svg"
-    for path in (first, second):
-        save_drawing(dyck(), path)
-    assert first.read_bytes() == second.read_bytes()
+    for name in ("one.svg", "two.svg"):
+        save_drawing(dyck(), tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
 @pytest.mark.parametrize(

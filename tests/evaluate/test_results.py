@@ -216,6 +216,9 @@ def test_the_papers_tables_are_those_of_the_tasks_here() -> None:
     assert len(paper.RUNS) == len(paper.TASKS) * len(paper.METHODS)
     ours = {(task, one.name) for task in paper.TASKS for one in SUITES[task]}
     assert set(paper.SUITES) <= ours
+    for program, task in paper.REWRITTEN.items():
+        assert SUITES[program] is SUITES[task]
+    assert set(paper.REWRITTEN.values()) <= set(paper.TASKS)
 
 
 def test_the_papers_figures_stand_beside_other_programs_of_its_tasks() -> None:

@@ -242,6 +242,14 @@ def test_rows_are_shifted_differently_in_each_step(rows, text, targets):
     assert Batches(rows, text, targets, small_injection.settings()).at(0).shifts is None
 
 
+def test_rows_that_lend_each_other_parts_of_the_stream_are_shifted_alike(rows, text, targets):
+    settings = small_injection.settings(shift=3, codes="orthogonal", strict_share=0.5)
+    batches = Batches(rows, text, targets, settings)
+    shifts = torch.stack([batches.at(step).shifts for step in range(30)])  # [steps, rows]
+    assert torch.equal(shifts, shifts[:, :1].expand_as(shifts))
+    assert set(shifts[:, 0].tolist()) == {0, 1, 2, 3}
+
+
 def test_a_share_of_the_rows_is_rolled(rows, text, targets):
     def batches(share: float) -> Batches:
         return Batches(rows, text, targets, small_injection.settings(roll_share=share))

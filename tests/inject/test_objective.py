@@ -120,6 +120,29 @@ def test_the_answer_travels_through_the_rolled_stream(kind, roll):
         torch.testing.assert_close(found[name], plain[name])
 
 
+def test_strict_streams_and_the_roll_are_drawn_apart():
+    """Streams before the last are rolled where their mask says so, the last one as --roll does."""
+
+    def answer(roll: str, rolled: bool, *strict: int) -> Tensor:
+        objective = small_injection.objective(codes="orthogonal", strict_share=0.5, roll=roll)
+        batch = batch_of()
+        masks = torch.zeros(len(objective.layers) - 1, len(batch.ids), dtype=torch.bool)
+        masks[list(strict)] = True
+        last = torch.full((len(batch.ids),), rolled)
+        return losses_of(objective, replace(batch, rolled=last, strict=masks))["answer"]
+
+    def plain(roll: str) -> Tensor:
+        objective = small_injection.objective(codes="orthogonal", roll=roll)
+        return losses_of(objective, batch_of())["answer"]
+
+    torch.testing.assert_close(answer("final-result", False), plain("none"))
+    torch.testing.assert_close(answer("final-result", True), plain("final-result"))
+    torch.testing.assert_close(answer("none", True), plain("none"))
+    found = [answer("none", True, place) for place in range(2)]
+    assert all(abs(one - plain("none")) > 1e-5 for one in found)
+    assert abs(found[0] - found[1]) > 1e-5
+
+
 def test_only_some_rows_are_rolled():
     objective, plain = (small_injection.objective(roll=roll) for roll in ("final-result", "none"))
     batch = batch_of()

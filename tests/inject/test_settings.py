@@ -50,6 +50,12 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             "--digital must be 0 under --alignment cosine",
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
+        ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
+        ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
+        (
+            {"strict_share": 0.5, "codes": "orthogonal", "shift": 3, "roll_from": "text"},
+            "--strict-share needs --shift 0 under --roll-from text",
+        ),
         ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),
         (
             {"interchange_rest": 0.5, "codes": "orthogonal", "shift": 3},
