@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -50,15 +50,19 @@ def write(
     axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK, align: Align = "left"
 ) -> None:
     """A text in one line, its middle at the height `y`."""
-    axes.text(
-        *(x, y, text),
-        size=font.size,
-        weight=font.weight,
-        color=colour,
-        ha=align,
-        va="center_baseline",
-        parse_math=False,
-    )
+    _write(axes, x, y, text, font, colour, ha=align, va="center_baseline")
+
+
+def write_turned(axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK) -> None:
+    """A text in one line that runs upwards and ends at the height `y`, its middle at `x`."""
+    _write(axes, x, y, text, font, colour, ha="center", va="top", rotation=90)
+
+
+def _write(
+    axes: Axes, x: float, y: float, text: str, font: Font, colour: str, **placed: Any
+) -> None:
+    look: dict[str, Any] = {"size": font.size, "weight": font.weight, "color": colour}
+    axes.text(x, y, text, **look, **placed, parse_math=False)
 
 
 def save_picture(

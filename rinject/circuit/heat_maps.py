@@ -26,7 +26,7 @@ from rinject.circuit.heat_map_panels import (
     weight_sections,
 )
 from rinject.circuit.model import CompiledModel
-from rinject.pictures import FAINT, INK, LINE, SIGNED, Font, save_picture, write
+from rinject.pictures import FAINT, LINE, SIGNED, Font, save_picture, write, write_turned
 
 PAGE = 900.0  # points that a row of panels may take
 MARGIN = 18.0
@@ -40,7 +40,6 @@ CARD_HEAD = 20.0  # above a section
 DPI = 200
 MOST_PIXELS = 20_000  # along one side
 LONGEST_NAME = 30
-
 
 TITLE_FONT, SECTION_FONT, CARD_FONT = Font(14, "bold"), Font(11, "bold"), Font(8, "bold")
 NAME_FONT, OUTPUT_FONT, SMALL_FONT, VALUE_FONT = Font(7), Font(7, "bold"), Font(7), Font(5)
@@ -339,11 +338,11 @@ def _column_labels(axes: Axes, axis: Axis, x: float, y: float, output: str) -> N
         middle, top = x + start + length / 2, y + room + LABEL_GAP
         name, font = _short(group.label), _font(group, output)
         if is_turned:
-            _write_turned(axes, middle, top, name, font)
+            write_turned(axes, middle, top, name, font)
         else:
             write(axes, middle, top + 4, name, font, align="center")
         for at, text in _value_labels(group, length):
-            _write_turned(axes, x + start + at, y + 2, text, VALUE_FONT, FAINT)
+            write_turned(axes, x + start + at, y + 2, text, VALUE_FONT, FAINT)
 
 
 def _font(group: Group, output: str) -> Font:
@@ -394,19 +393,6 @@ def _is_turned(axis: Axis) -> bool:
 
 
 # --- text ---------------------------------------------------------------------------------------
-
-
-def _write_turned(axes: Axes, x: float, y: float, text: str, font: Font, colour: str = INK) -> None:
-    axes.text(
-        *(x, y, text),
-        size=font.size,
-        weight=font.weight,
-        color=colour,
-        ha="center",
-        va="top",
-        rotation=90,
-        parse_math=False,
-    )
 
 
 def _short(name: str, longest: int = LONGEST_NAME) -> str:
