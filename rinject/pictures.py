@@ -25,6 +25,9 @@ SIGNED = LinearSegmentedColormap.from_list(
 )
 """From the least to the largest number, with 0 in the middle."""
 
+DPI = 200  # dots per inch
+MOST_PIXELS = 20_000  # along one side
+
 Align = Literal["left", "center", "right"]
 
 
@@ -65,12 +68,10 @@ def _write(
     axes.text(x, y, text, **look, **placed, parse_math=False)
 
 
-def save_picture(
-    path: str | Path, draw: Callable[[], Figure], dpi: Callable[[Figure], float]
-) -> None:
+def save_picture(path: str | Path, draw: Callable[[], Figure]) -> None:
     """Draws into a file of a format that matplotlib knows by its ending; the same bytes every time.
 
-    `dpi` says how fine a figure is drawn, in dots per inch.
+    What is drawn as pixels has `DPI`, or as many as leave no side longer than `MOST_PIXELS`.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
@@ -80,4 +81,8 @@ def save_picture(
         figure = draw()
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
         with placed_file(path) as beside:
-            figure.savefig(beside, format=kind, dpi=dpi(figure), metadata=metadata)
+            figure.savefig(beside, format=kind, dpi=_resolution(figure), metadata=metadata)
+
+
+def _resolution(figure: Figure) -> float:
+    return float(min(DPI, MOST_PIXELS / max(figure.get_size_inches())))

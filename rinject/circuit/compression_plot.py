@@ -14,7 +14,6 @@ from rinject.circuit.compression import Compression
 from rinject.circuit.heat_map_panels import BIAS, Group, dimensions
 from rinject.pictures import INK, LINE, RED, SIGNED, save_picture
 
-DPI = 200
 CELL = 0.18  # inches of a dimension, where there are few
 SMALLEST, LARGEST = 2.0, 9.0  # inches of a picture's side
 MOST_LABELS = 60  # more dimensions are labelled by variable only
@@ -22,12 +21,12 @@ MOST_LABELS = 60  # more dimensions are labelled by variable only
 
 def save_gram(model: CompressedModel, path: str | Path) -> None:
     """Draws W and W Wᵀ into a file of a format that matplotlib knows by its ending."""
-    save_picture(path, lambda: gram_figure(model), lambda _: DPI)
+    save_picture(path, lambda: gram_figure(model))
 
 
 def save_sweep(results: Sequence[Compression], path: str | Path) -> None:
     """Draws accuracy and output loss by width into a file; see :func:`save_gram`."""
-    save_picture(path, lambda: sweep_figure(results), lambda _: DPI)
+    save_picture(path, lambda: sweep_figure(results))
 
 
 def gram_figure(model: CompressedModel) -> Figure:

@@ -37,8 +37,6 @@ CAPTION = 12.0
 SECTION_GAP = 26.0
 HEAD = 30.0  # above a part
 CARD_HEAD = 20.0  # above a section
-DPI = 200
-MOST_PIXELS = 20_000  # along one side
 LONGEST_NAME = 30
 
 TITLE_FONT, SECTION_FONT, CARD_FONT = Font(14, "bold"), Font(11, "bold"), Font(8, "bold")
@@ -52,11 +50,7 @@ def save_heat_maps(
 
     `tokens` is the input on which the residual stream is shown. Raises InputError where it is none.
     """
-    save_picture(path, lambda: figure_of(model, tokens), _dpi)
-
-
-def _dpi(figure: Figure) -> float:
-    return min(DPI, MOST_PIXELS / max(figure.get_size_inches()))
+    save_picture(path, lambda: figure_of(model, tokens))
 
 
 def figure_of(model: CompiledModel, tokens: Sequence[Any] | None = None) -> Figure:

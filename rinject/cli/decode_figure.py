@@ -25,7 +25,6 @@ from rinject.inject.bundle import Bundle
 from rinject.inject.projection import VariableSlice
 from rinject.pictures import FAINT, INK, LINE, SIGNED, save_picture
 
-DPI = 200
 POINTS = 72.0  # of an inch
 MARGIN, TITLE, CAPTION, GAP = 16.0, 40.0, 16.0, 14.0
 BAR, BAR_GAP, BAR_ROOM = 8.0, 10.0, 46.0  # of the colours
@@ -48,7 +47,7 @@ def save_decoded(
 
     Without `show_all`, the table leaves out what never changes.
     """
-    save_picture(path, lambda: decode_figure(bundle, reading, layer, show_all), lambda _: DPI)
+    save_picture(path, lambda: decode_figure(bundle, reading, layer, show_all))
 
 
 def decode_figure(bundle: Bundle, reading: Reading, layer: int, show_all: bool = False) -> Figure:

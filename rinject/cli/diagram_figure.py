@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 POINT = 8.0  # of a hexagon
 ARROW = (6.0, 2.6)  # length, half the width
 PORT = 5.0  # from the middle of a node that edges of two flows enter
-DPI = 200
-MOST_PIXELS = 10_000  # along one side
 
 BAND = "#f3f4f6"
 OUTLINE = RED  # of what stands out
@@ -83,11 +81,6 @@ def figure_of_pages(pages: Sequence[Page]) -> Figure:
         _draw_nodes(axes, page)
         _draw_legend(axes, page)
     return figure
-
-
-def dpi_of(figure: Figure) -> float:
-    """How fine a picture is drawn."""
-    return float(min(DPI, MOST_PIXELS / max(figure.get_size_inches())))
 
 
 # --- drawing ------------------------------------------------------------------------------------

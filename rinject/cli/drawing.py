@@ -51,10 +51,10 @@ def save_drawing(diagram: Diagram, path: str | Path) -> None:
     """
     path = Path(path)
     check_picture(path)
-    from rinject.cli.diagram_figure import dpi_of, figure_of  # imports matplotlib
+    from rinject.cli.diagram_figure import figure_of  # imports matplotlib
     from rinject.pictures import save_picture
 
-    save_picture(path, lambda: figure_of(diagram), dpi_of)
+    save_picture(path, lambda: figure_of(diagram))
 
 
 # --- text ---------------------------------------------------------------------------------------

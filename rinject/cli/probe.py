@@ -344,11 +344,10 @@ def _drawing(draw: Callable[[Any], Figure], report: object) -> Callable[[], Figu
 
 
 def _pictures(reports: Reports, plot: Path) -> list[Path]:
-    from rinject.evaluate.probe.plots import DPI
     from rinject.pictures import save_picture
 
     saved = []
     for name, draw in drawings(reports).items():
         saved.append(plot if _is_picture(plot) else plot / f"{name}{PICTURE}")
-        save_picture(saved[-1], draw, lambda _figure: DPI)
+        save_picture(saved[-1], draw)
     return saved

@@ -140,8 +140,7 @@ def _suites(bundle: Bundle, task: Task, name: str) -> list[TaskSuite]:
 
 
 def _save(report: EdgeReport, program: str, path: Path) -> None:
-    from rinject.cli.diagram_figure import dpi_of
     from rinject.cli.probe_edges_figure import draw_edges
     from rinject.pictures import save_picture
 
-    save_picture(path, lambda: draw_edges(report, program), dpi_of)
+    save_picture(path, lambda: draw_edges(report, program))

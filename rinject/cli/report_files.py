@@ -20,7 +20,6 @@ from rinject.evaluate.results import (
     save_results,
     sections,
 )
-from rinject.evaluate.results.store import PICTURE_DPI
 from rinject.placing import placed_file
 
 PAGE, TEXT, RESULTS = "index.html", "report.md", "results.json"
@@ -80,5 +79,7 @@ def _image(directory: Path, picture: Picture) -> Markup:
 
 def _width(data: bytes) -> int:
     """Of a PNG file on a page, in CSS pixels: 96 to the inch that it was drawn for."""
+    from rinject.pictures import DPI  # imports matplotlib
+
     (pixels,) = struct.unpack(">I", data[16:20])  # after signature, length and name of its head
-    return round(pixels * 96 / PICTURE_DPI)
+    return round(pixels * 96 / DPI)

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from rinject.inject.history import read_history
 from rinject.pictures import BLUE, GREEN, INK, LINE, RED, save_picture
 
-DPI = 150
 WIDTH, HEIGHT = 7.0, 2.7  # inches of a panel
 RANGE = 1e4  # from the largest loss downwards
 MOST_IN_LEGEND = 24  # variables; more are drawn without their names
@@ -26,7 +25,7 @@ def save_curves(metrics: str | Path, path: str | Path) -> None:
     Raises InputError for a file without reports.
     """
     records = read_history(metrics)
-    save_picture(path, lambda: curves_figure(records), lambda _: DPI)
+    save_picture(path, lambda: curves_figure(records))
 
 
 def curves_figure(records: Sequence[Record]) -> Figure:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ENDINGS = (".html", ".htm")
-DPI = 200  # of what a drawing holds as pixels
 
 
 def check_page(path: Path) -> None:
@@ -57,7 +56,7 @@ def picture(draw: Callable[[], Figure], text: str) -> Markup:
 
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "picture.svg"
-        save_picture(file, draw, dpi=lambda _figure: DPI)
+        save_picture(file, draw)
         content = base64.b64encode(file.read_bytes()).decode("ascii")
     image = Markup('<img class="picture" alt="{}" src="data:image/svg+xml;base64,{}">')
     return image.format(text, content)

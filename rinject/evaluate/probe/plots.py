@@ -14,7 +14,6 @@ from rinject.evaluate.probe.shares import Share
 from rinject.evaluate.probe.steering import SteeringReport, VariableSteering
 from rinject.pictures import BLUE, FAINT, GREEN, LINE, RED
 
-DPI = 200
 WIDTH = 7.0  # inches
 ROW, MARGIN = 0.34, 1.5  # inches of a bar, and of all around the bars
 TICKS = [digit * 10.0**power for power in range(-2, 5) for digit in (1, 2, 5)]

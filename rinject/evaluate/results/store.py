@@ -15,7 +15,6 @@ from rinject.placing import placed_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURE_DPI = 200
 Draw = Callable[[], "Figure"]
 
 
@@ -72,7 +71,7 @@ class Store:
         picture = None
         if outcome.draw is not None:
             picture = f"{stage}.png"
-            save_picture(self.folder / picture, outcome.draw, dpi=lambda _figure: PICTURE_DPI)
+            save_picture(self.folder / picture, outcome.draw)
         kept = Kept(outcome.value, picture, versions())
         if not outcome.lasts:
             return kept
