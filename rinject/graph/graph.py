@@ -64,6 +64,11 @@ class Graph:
         """What the residual stream holds, in the order of the slices."""
         return tuple(Variable(n.name, n.values, self.layers[n]) for n in self.stream)
 
+    @property
+    def num_layers(self) -> int:
+        """How many layers of attention and MLP compute them: the embedding is layer 0."""
+        return max(self.layers.values(), default=0)
+
     def variable(self, name: str) -> Variable:
         """A variable by name; raises KeyError."""
         return {v.name: v for v in self.variables}[name]

@@ -218,9 +218,9 @@ class Batches:
         share = self.settings.strict_share
         if not share:
             return None
-        layers = max(one.layer for one in self.targets.graph.variables)  # the last has the output
+        streams = self.targets.graph.num_layers  # without the last one, which has the output
         chance = generator(self.settings.seed, "strict streams", step)
-        return torch.from_numpy(chance.random((layers, rows)) < share)
+        return torch.from_numpy(chance.random((streams, rows)) < share)
 
     def _are_aligned(self, rows: Rows) -> np.ndarray:
         """bool [B, T]: where streams are aligned, among the tokens read."""

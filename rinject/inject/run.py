@@ -147,7 +147,7 @@ def inject(
         if not resume:
             folder.begin()
         processes.wait()
-        layers = student_layers(compiled.num_layers, n_layers(student.model), settings)
+        layers = student_layers(compiled.graph.num_layers, n_layers(student.model), settings)
         rows = _rows(
             injection, training_examples(injection.program, task, reconciliation, settings)
         )
