@@ -72,7 +72,7 @@ class Setting:
     @property
     def layers(self) -> tuple[int, ...]:
         """Student layer aligned with each compiled stream."""
-        return student_layers(self.compiled.num_layers, n_layers(self.model), self.settings)
+        return student_layers(self.compiled.graph.num_layers, n_layers(self.model), self.settings)
 
     def batches(self, settings: InjectSettings) -> Batches:
         """All batches under some settings."""

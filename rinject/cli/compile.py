@@ -24,7 +24,16 @@ from rinject.cli.console import (
 )
 from rinject.cli.drawing import check_picture
 from rinject.cli.memory import remember_program
-from rinject.cli.options import Causal, Json, Keep, MaxSeqLen, Objective, TableLimit, Vocab
+from rinject.cli.options import (
+    Causal,
+    Json,
+    Keep,
+    MaxSeqLen,
+    Objective,
+    Stepwise,
+    TableLimit,
+    Vocab,
+)
 from rinject.cli.written_tokens import read_input, read_vocabulary
 from rinject.errors import InputError, RinjectError
 from rinject.lang import Program, load_program
@@ -56,6 +65,7 @@ def compile(
     keep: Keep = "named",
     objective: Objective = "depth",
     table_limit: TableLimit = 4096,
+    stepwise: Stepwise = False,
     verify: Annotated[
         bool,
         typer.Option(help="Compare the model with tracr's interpreter on short and random inputs."),
@@ -106,6 +116,7 @@ def compile(
         keep=keep,
         table_limit=table_limit,
         objective=objective,
+        stepwise=stepwise,
     )
     model = _report(program, backend, made, compare=compare, json=json)
     model.save(directory)

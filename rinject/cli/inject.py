@@ -165,7 +165,9 @@ def run_injection(
     up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
-        compiled = compile_program(program, causal=program.header.causal)
+        compiled = compile_program(
+            program, causal=program.header.causal, stepwise=settings.stepwise
+        )
     if settings.has_codes and IS_MAIN:
         note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
     texts = _texts(settings, quiet=quiet)

@@ -44,6 +44,14 @@ Keep = Annotated[
 TableLimit = Annotated[
     int, typer.Option(min=1, help="Most cells of a table that joins functions to save layers.")
 ]
+Stepwise = Annotated[
+    bool,
+    typer.Option(
+        "--stepwise",
+        help="Give each step of the program a layer of its own: every variable with a name is"
+        " computed from those of earlier layers. (tracr's compiler has a rule of its own.)",
+    ),
+]
 Objective = Annotated[
     Literal["depth", "width", "balanced"],
     typer.Option(

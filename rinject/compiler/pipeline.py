@@ -32,6 +32,7 @@ def compile_program(
     keep: Keep = "named",
     table_limit: int = TABLE_LIMIT,
     objective: Objective = "depth",
+    stepwise: bool = False,
 ) -> CompiledModel:
     """Compile a program into an exact transformer.
 
@@ -39,14 +40,16 @@ def compile_program(
     `max_seq_len` (without BOS) default to the program's header and are required otherwise.
     `causal` decides alone, whatever `attention` a header names. `keep` says which variables the
     residual stream holds, `objective` what to save, and `table_limit` how many cells a table may
-    have that computes a variable from what its arguments are made of.
+    have that computes a variable from what its arguments are made of. `stepwise` gives each step
+    of the program a layer of its own, so that every edge between variables leads from one layer to
+    a later one.
     Raises InputError for what cannot be compiled, SourceError for a program with mistakes.
     """
     program = load_program(source) if isinstance(source, str | Path) else source
     output, vocab, longest = _domain(program, vocab, max_seq_len)
     graph = build_graph(output, vocab, longest, causal=causal)
     kept = program if isinstance(program, Program) else None
-    plan = partial(fuse, table_limit=table_limit, keep=keep, objective=objective)
+    plan = partial(fuse, table_limit=table_limit, keep=keep, objective=objective, stepwise=stepwise)
     if backend == "tracr":
         return _with_tracr(output, plan(graph), kept)
     if backend != "native":

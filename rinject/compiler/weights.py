@@ -124,7 +124,7 @@ class _Plant:
         units = Units(self._stream, self._blurs, self.margins)
         spread = {node: shares(node, self._stream, self._blurs) for node in scratch}  # type: ignore[arg-type]
         for node in here:
-            source = decoded_from(node)
+            source = decoded_from(node, self._graph)
             if node in self._stream.numbers:
                 units.leave(node, spread[node])
             elif source is not None:

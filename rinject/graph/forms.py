@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rinject.graph.nodes import Elementwise, Node
 from rinject.graph.tables import Table, compose, composed_cells
-from rinject.graph.timing import elementwise_ready
+from rinject.graph.timing import Times
 
 ROOM = 16
 """So many times the limit may be made before it is known which cells are alike."""
@@ -35,9 +35,7 @@ Forms = Mapping[Node, Sequence[Form]]
 """For each elementwise node its forms, the nearest to how it was written first."""
 
 
-def forms_of(
-    node: Elementwise, forms: Forms, times: Mapping[Node, int], limit: int
-) -> tuple[Form, ...]:
+def forms_of(node: Elementwise, forms: Forms, times: Times, limit: int) -> tuple[Form, ...]:
     """All forms worth having: each reads what is ready earlier than what the one before reads.
 
     For every half layer there is at most one form that reads nothing later: the one that folds
@@ -55,7 +53,7 @@ def forms_of(
     return tuple(found)
 
 
-def _of_one(node: Elementwise, forms: Forms, times: Mapping[Node, int]) -> Iterator[Form]:
+def _of_one(node: Elementwise, forms: Forms, times: Times) -> Iterator[Form]:
     """The node computed from one variable of which all its arguments are functions."""
     ways = [_ways_of_one(argument, forms) for argument in node.arguments]
     for source in ways[0] if ways else ():
@@ -79,13 +77,13 @@ def _ways_of_one(argument: Node, forms: Forms) -> dict[Node, Form | None]:
     return ways
 
 
-def _form(arguments: Sequence[Node], table: Table, times: Mapping[Node, int]) -> Form:
+def _form(arguments: Sequence[Node], table: Table, times: Times) -> Form:
     last = max((times[argument] for argument in arguments), default=-1)
-    return Form(tuple(arguments), table, last, elementwise_ready(arguments, times))
+    return Form(tuple(arguments), table, last, times.function_ready(arguments))
 
 
 def _reading_before(
-    time: int, node: Elementwise, forms: Forms, times: Mapping[Node, int], limit: int
+    time: int, node: Elementwise, forms: Forms, times: Times, limit: int
 ) -> Form | None:
     """The node computed from what is ready before `time`; None if it cannot be."""
     inner: dict[Node, Form] = {}

@@ -37,7 +37,14 @@ from rinject.graph.nodes import (
 )
 from rinject.graph.stream import Stream
 from rinject.graph.tables import NONE
-from rinject.graph.timing import attention_after, layer_of, ready
+from rinject.graph.timing import (
+    NEVER,
+    Times,
+    attention_after,
+    attention_inputs,
+    is_embedded,
+    layer_of,
+)
 
 Keep = Literal["named", "all", "output"]
 """The variables that stay in the residual stream: those with a name, every s-op, or the output."""
@@ -47,7 +54,6 @@ TABLE_LIMIT = 4096
 """Cells of a folded table, by default."""
 LARGE_VOCABULARY = 1024
 """So many symbols stay in the stream only where something reads them."""
-_NEVER = 10**9
 
 
 def fuse(
@@ -56,12 +62,14 @@ def fuse(
     table_limit: int = TABLE_LIMIT,
     keep: Keep = "named",
     objective: Objective = "depth",
+    stepwise: bool = False,
 ) -> Graph:
     """The same program, scheduled; the result knows the layer of each node in the stream.
 
     `depth` takes the fewest layers, then few dimensions; `width` the other way round; `balanced`
-    whichever of the two has the smaller product of layers and dimensions. Raises InputError for any
-    other choice.
+    whichever of the two has the smaller product of layers and dimensions. `stepwise` takes a layer
+    for each step: a variable with a name is computed from those that the program names there, and
+    all of them are in the stream of an earlier layer. Raises InputError for any other choice.
     """
     _check(keep, get_args(Keep), "variables to keep")
     _check(objective, get_args(Objective), "objective")
@@ -70,7 +78,7 @@ def fuse(
     wanted = _wanted(graph, keep)
     likely = _wanted(graph, "named")
     plans = [
-        _Plan(graph, table_limit, wanted, in_time, likely=guess).scheduled()
+        _Plan(graph, table_limit, wanted, in_time, guess, Times(stepwise=stepwise)).scheduled()
         for in_time in ((True,) if objective == "depth" else (True, False))
         for guess in ({wanted, likely})
     ]
@@ -115,9 +123,11 @@ class _Plan:
     """Whether every wanted node must be ready as early as it can be."""
     likely: frozenset[Node]
     """The nodes that the stream is expected to hold, so that reading them costs nothing more."""
-    forms: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
-    times: dict[Node, int] = field(default_factory=dict)
+    times: Times
     """The earliest half layer of each node."""
+    forms: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
+    within: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
+    """Those of the nodes that may be computed within what reads them."""
     burdens: dict[Node, int] = field(default_factory=dict)
     deadlines: dict[Node, int] = field(default_factory=dict)
     """For each node that is computed, the half layer by which it is needed."""
@@ -139,10 +149,12 @@ class _Plan:
 
     def _look_ahead(self, node: Node) -> None:
         if isinstance(node, Refreshed):
-            self.times[node] = ready(node, self.times)
+            self.times[node] = self.times.ready(node)
         elif isinstance(node, Elementwise):
-            forms = forms_of(node, self.forms, self.times, self.limit)
+            forms = forms_of(node, self.within, self.times, self.limit)
             self.forms[node] = forms
+            if not (self.times.stepwise and node in self.wanted):
+                self.within[node] = forms
             self.times[node] = min(form.ready for form in forms)
         elif isinstance(node, Width | Aggregate):
             self.times[node] = attention_after(self._inputs_ready(node)) + is_scalar(node)
@@ -163,7 +175,7 @@ class _Plan:
         """The single nodes that a head can read `node` from, with the map from their values (None
         last) to its values; itself first. `complete`: each of their values must map to one."""
         found: list[tuple[Node, np.ndarray]] = [(node, identity(node))]
-        for form in self.forms.get(node, ()):
+        for form in self.within.get(node, ()):
             if len(form.arguments) == 1:
                 values = form.table.dense()
                 if not (complete and (values[:-1] == NONE).any()):
@@ -184,21 +196,21 @@ class _Plan:
         return len(node.values) + below
 
     def _form_burden(self, form: Form) -> int:
-        if _is_embedded(form):
+        if is_embedded(form.arguments):
             return 0
-        if _is_decoded(form):
+        if self.times.is_read_off(form.arguments):
             return 1 + sum(self._source_burden(n) for n in form.arguments[0].inputs)
         return sum(self.burdens[argument] for argument in form.arguments)
 
     def _source_burden(self, node: Node) -> int:
         return min(self.burdens[source] for source, _ in self._sources(node))
 
-    def _require(self, nodes: Iterable[Node], deadline: int = _NEVER) -> None:
+    def _require(self, nodes: Iterable[Node], deadline: int = NEVER) -> None:
         """Have nodes in the stream by a half layer."""
         for node in nodes:
             in_time = self.in_time and node in self.wanted
-            latest = min(deadline, self.times[node] if in_time else _NEVER)
-            self.deadlines[node] = min(latest, self.deadlines.get(node, _NEVER))
+            latest = min(deadline, self.times[node] if in_time else NEVER)
+            self.deadlines[node] = min(latest, self.deadlines.get(node, NEVER))
             self.in_stream.add(node)
 
     def _cost(self, nodes: Sequence[Node]) -> int:
@@ -207,7 +219,7 @@ class _Plan:
 
     def _decide(self, node: Node) -> Node:
         if isinstance(node, Refreshed):
-            self._require(node.arguments, _mlp_inputs(self.deadlines[node]))
+            self._require(node.arguments, self.times.mlp_inputs(self.deadlines[node]))
         elif isinstance(node, Elementwise):
             return self._decide_elementwise(node)
         elif isinstance(node, Width | Aggregate):
@@ -219,18 +231,20 @@ class _Plan:
         able = [form for form in self.forms[node] if form.ready <= deadline]
         able += [leaner for form in able for leaner in self._leaner(form, deadline)]
         form = min(able, key=lambda form: (self._form_cost(form), form.table.cells.size))
-        if not _is_embedded(form):
-            if _is_decoded(form):
+        if not is_embedded(form.arguments):
+            if self.times.is_read_off(form.arguments):
                 (source,) = form.arguments
-                self.deadlines[source] = min(deadline, self.deadlines.get(source, _NEVER))
+                self.deadlines[source] = min(deadline, self.deadlines.get(source, NEVER))
             else:
-                self._require(form.arguments, _mlp_inputs(deadline))
+                self._require(form.arguments, self.times.mlp_inputs(deadline))
         return replace(node, arguments=form.arguments, table=form.table)
 
     def _form_cost(self, form: Form) -> int:
-        if _is_embedded(form) or (_is_decoded(form) and form.arguments[0] in self.in_stream):
+        if is_embedded(form.arguments):
             return 0
-        return self._form_burden(form) if _is_decoded(form) else self._cost(form.arguments)
+        if not self.times.is_read_off(form.arguments):
+            return self._cost(form.arguments)
+        return 0 if form.arguments[0] in self.in_stream else self._form_burden(form)
 
     def _leaner(self, form: Form, deadline: int) -> Iterator[Form]:
         """Forms with less and less of what would be in the stream for the node alone."""
@@ -241,18 +255,18 @@ class _Plan:
             arguments, table = folded
             last = max((self.times[argument] for argument in arguments), default=-1)
             form = Form(arguments, table, last, form.ready)
-            is_free = _is_decoded(form) or _is_embedded(form)
-            if not is_free and last > _mlp_inputs(deadline):
+            is_free = self.times.is_read_off(form.arguments) or is_embedded(form.arguments)
+            if not is_free and last > self.times.mlp_inputs(deadline):
                 return
             yield form
 
     def _private(self, form: Form, deadline: int) -> dict[Node, Form]:
         """Cheaper ways to have the arguments that would need dimensions of their own."""
-        latest = _mlp_inputs(deadline)
+        latest = self.times.mlp_inputs(deadline)
         inner: dict[Node, Form] = {}
         for argument in form.arguments:
             cost = self._cost([argument])
-            for other in self.forms.get(argument, ()) if cost else ():
+            for other in self.within.get(argument, ()) if cost else ():
                 # A function of one variable may be folded for nothing: that is a step further.
                 least = 0 if len(other.arguments) == 1 else 1
                 if other.last <= latest and cost - self._cost(other.arguments) >= least:
@@ -262,7 +276,7 @@ class _Plan:
 
     def _decide_attention(self, node: Width | Aggregate) -> Node:
         deadline = self.deadlines[node]
-        latest = deadline if deadline >= _NEVER else deadline - is_scalar(node) - 1
+        latest = deadline if deadline >= NEVER else attention_inputs(deadline - is_scalar(node))
         parts = []
         for part in node.selector.parts:
             keys, key_map = self._choose(part.keys, latest)
@@ -297,14 +311,14 @@ class _Plan:
 
     def _rewritten(self) -> Graph:
         new: dict[Node, Node] = {}
-        times: dict[Node, int] = {}
+        times = Times(stepwise=self.times.stepwise)
         for node in self.graph.nodes:
             moved = (
                 with_inputs(self.decided.get(node, node), new) if self._is_needed(node) else None
             )
             if moved is not None:
                 new[node] = moved
-                times[moved] = ready(moved, times)
+                times[moved] = times.ready(moved)
         output = new[self.graph.output_node]
         nodes = _needed([new[node] for node in self.wanted], tuple(new.values()))
         layers = {
@@ -316,19 +330,6 @@ class _Plan:
 
     def _is_needed(self, node: Node) -> bool:
         return node in self.decided or isinstance(node, Tokens | Indices) or is_constant(node)
-
-
-def _mlp_inputs(deadline: int) -> int:
-    """The half layer by which the inputs of an MLP must be there that is done by `deadline`."""
-    return _NEVER if deadline >= _NEVER else deadline - deadline % 2 - 1
-
-
-def _is_embedded(form: Form) -> bool:
-    return len(form.arguments) == 1 and isinstance(form.arguments[0], Tokens | Indices)
-
-
-def _is_decoded(form: Form) -> bool:
-    return len(form.arguments) == 1 and is_scalar(form.arguments[0])
 
 
 def _is_mean(node: Aggregate) -> bool:

@@ -55,7 +55,7 @@ def _stays_a_number(node: Node, graph: Graph) -> bool:
     """A mean of very many values that nothing needs one-hot; functions of it are read off it."""
     if not isinstance(node, Aggregate) or not is_scalar(node) or len(node.values) <= MOST_ONE_HOT:
         return False
-    return not any(node in n.inputs and decoded_from(n) is not node for n in graph.nodes)
+    return not any(node in n.inputs and decoded_from(n, graph) is not node for n in graph.nodes)
 
 
 def scalars(graph: Graph) -> list[tuple[int, Node]]:
@@ -65,20 +65,21 @@ def scalars(graph: Graph) -> list[tuple[int, Node]]:
     """
     found: dict[Node, int] = {}
     for node, layer in graph.layers.items():
-        source = decoded_from(node)
+        source = decoded_from(node, graph)
         if source is not None:
             found[source] = layer
     return [(found[node], node) for node in graph.nodes if node in found]
 
 
-def decoded_from(node: Node) -> Node | None:
+def decoded_from(node: Node, graph: Graph) -> Node | None:
     """The number that a variable is read off in the layer that attends to it, if there is one."""
     if is_scalar(node):
         return node
-    if isinstance(node, Elementwise) and not isinstance(node, Refreshed):
-        is_function = len(node.arguments) == 1 and is_scalar(node.arguments[0])
-        return node.arguments[0] if is_function else None
-    return None
+    if not isinstance(node, Elementwise) or isinstance(node, Refreshed) or len(node.arguments) != 1:
+        return None
+    (source,), layer = node.arguments, graph.layers.get(node)
+    is_here = graph.layers.get(source, layer) == layer
+    return source if is_scalar(source) and is_here else None
 
 
 def optional_nodes(graph: Graph) -> frozenset[Node]:

@@ -6,7 +6,7 @@ MLP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rinject.graph.nodes import (
     Aggregate,
@@ -19,28 +19,60 @@ from rinject.graph.nodes import (
     is_scalar,
 )
 
-
-def ready(node: Node, times: Mapping[Node, int]) -> int:
-    """The half layer after which a node is in the residual stream, given those of its inputs."""
-    if isinstance(node, Refreshed):
-        return mlp_after(times[node.arguments[0]])
-    if isinstance(node, Elementwise):
-        return elementwise_ready(node.arguments, times)
-    if isinstance(node, Width | Aggregate):
-        last = max((times[n] for n in node.inputs), default=0)
-        return attention_after(last) + is_scalar(node)
-    return 0
+NEVER = 10**9
+"""No deadline."""
 
 
-def elementwise_ready(arguments: Sequence[Node], times: Mapping[Node, int]) -> int:
-    """The same for a function of `arguments`."""
-    if not arguments:
+class Times(dict[Node, int]):
+    """The half layer after which each node is in the residual stream.
+
+    `stepwise`: nothing is computed in the layer in which that first appears what it is computed
+    from. Only a function of a number without a name is read off it where attention yields it.
+    """
+
+    def __init__(self, *, stepwise: bool = False) -> None:
+        super().__init__()
+        self.stepwise = stepwise
+
+    def ready(self, node: Node) -> int:
+        """When a node is there, given when its inputs are."""
+        if isinstance(node, Refreshed):
+            return self.mlp_after(self[node.arguments[0]])
+        if isinstance(node, Elementwise):
+            return self.function_ready(node.arguments)
+        if isinstance(node, Width | Aggregate):
+            last = max((self[n] for n in node.inputs), default=0)
+            return attention_after(last) + is_scalar(node)
         return 0
-    if len(arguments) == 1 and isinstance(arguments[0], Tokens | Indices):
-        return 0  # part of the embedding
-    if len(arguments) == 1 and is_scalar(arguments[0]):
-        return times[arguments[0]]  # read off the same number, in the same MLP
-    return mlp_after(max(times[argument] for argument in arguments))
+
+    def function_ready(self, arguments: Sequence[Node]) -> int:
+        """When a function of `arguments` is there."""
+        if not arguments or is_embedded(arguments):
+            return 0
+        if self.is_read_off(arguments):
+            return self[arguments[0]]
+        return self.mlp_after(max(self[argument] for argument in arguments))
+
+    def is_read_off(self, arguments: Sequence[Node]) -> bool:
+        """Whether a function is read off the number that attention yields, in the same MLP."""
+        if len(arguments) != 1 or not is_scalar(arguments[0]):
+            return False
+        return not (self.stepwise and arguments[0].named)
+
+    def mlp_after(self, time: int) -> int:
+        """The first MLP that can read what is ready at `time`."""
+        return 2 * layer_of(time) + 2 if self.stepwise else time + 2 - time % 2
+
+    def mlp_inputs(self, deadline: int) -> int:
+        """When the inputs of an MLP must be there that is done by `deadline`."""
+        if deadline >= NEVER:
+            return NEVER
+        return deadline - deadline % 2 - (2 if self.stepwise else 1)
+
+
+def is_embedded(arguments: Sequence[Node]) -> bool:
+    """Whether a function is part of the embedding."""
+    return len(arguments) == 1 and isinstance(arguments[0], Tokens | Indices)
 
 
 def attention_after(time: int) -> int:
@@ -48,9 +80,9 @@ def attention_after(time: int) -> int:
     return time + 1 + time % 2
 
 
-def mlp_after(time: int) -> int:
-    """The first MLP that can read what is ready at `time`."""
-    return time + 2 - time % 2
+def attention_inputs(deadline: int) -> int:
+    """When the inputs of an attention must be there that is done by `deadline`."""
+    return deadline - 2 + deadline % 2
 
 
 def layer_of(time: int) -> int:

@@ -169,6 +169,9 @@ class InjectSettings:
     """How interventions of --interchange-tries are compared: by how many values are `changed`; by
     how `rare` the values are that come about, those most that hardly any example holds; or by how
     often these were read `wrong` when fidelity was measured last (see --eval-every)."""
+    stepwise: bool = False
+    """Compile the program with a layer for each of its steps, so that interventions reach every
+    edge between its variables, not only those from layer to layer (the student must be as deep)."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
     last_layer: int | None = None

@@ -77,6 +77,7 @@ def test_what_is_kept_and_joined_reaches_the_compiler(here: Path) -> None:
     assert not {"sums", "rest"} & set(bare["variables"])
     assert bare["residual_width"] < named["residual_width"]
     assert compiled("--table-limit", "1")["layers"] > named["layers"]
+    assert compiled("--stepwise")["layers"] == 4  # n, sums, rest, out
 
 
 def test_the_objective_reaches_the_compiler(here: Path) -> None:

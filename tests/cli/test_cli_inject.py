@@ -62,6 +62,17 @@ def test_interventions_on_codes_with_covering_inputs(here: Path, student: Path) 
     assert decoded.code == 0, decoded.err
 
 
+def test_a_layer_for_each_step_of_the_program(here: Path, student: Path) -> None:
+    ran = run("inject", "dyck.rasp", "-m", student, "-o", "made", "--stepwise", *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    bundle = load_bundle(here / "made")
+    assert bundle.record.settings.stepwise
+    assert [bundle.graph.variable(name).layer for name in ("opened", "result")] == [1, 2]
+    assert len(bundle.record.layers) == 3
+    probed = run("probe", "--edges", "-b", "made", "--n", "10", "--json", where=here)
+    assert probed.code == 0, probed.err
+
+
 def test_codes_that_do_not_fit(here: Path, student: Path) -> None:
     ran = run("inject", PROGRAM, "-m", student, "--codes", "orthogonal", *INJECT, where=here)
     assert ran.code == 2

@@ -9,7 +9,7 @@ from itertools import product
 from rinject.graph import Aggregate, Elementwise, Graph, Node, Table, Width
 from rinject.graph.forms import ROOM, Form, fold
 from rinject.graph.nodes import is_scalar
-from rinject.graph.timing import attention_after, elementwise_ready, layer_of
+from rinject.graph.timing import Times, attention_after, layer_of
 
 MOST_FORMS = 300
 
@@ -18,17 +18,18 @@ class TooMany(Exception):
     """More ways than are worth trying."""
 
 
-def least_depth(graph: Graph, wanted: Sequence[Node], limit: int) -> int:
-    """The fewest layers in which all of `wanted` can be computed.
+def least_depth(graph: Graph, wanted: Sequence[Node], limit: int, *, stepwise: bool = False) -> int:
+    """The fewest layers in which all of `wanted` can be computed; `stepwise`: one after the other.
 
     Raises TooMany.
     """
     forms: dict[Node, list[Form]] = {}
-    times: dict[Node, int] = {}
+    times = Times(stepwise=stepwise)
     for node in graph.nodes:
         if isinstance(node, Elementwise):
-            forms[node] = _all_forms(node, forms, times, limit)
-            times[node] = min(form.ready for form in forms[node])
+            found = _all_forms(node, forms, times, limit)
+            times[node] = min(form.ready for form in found)
+            forms[node] = [] if stepwise and node in wanted else found
         elif isinstance(node, Width | Aggregate):
             last = max((_earliest(n, forms, times) for n in node.inputs), default=0)
             times[node] = attention_after(last) + is_scalar(node)
@@ -37,13 +38,13 @@ def least_depth(graph: Graph, wanted: Sequence[Node], limit: int) -> int:
     return layer_of(max(times[node] for node in wanted))
 
 
-def _earliest(node: Node, forms: dict[Node, list[Form]], times: dict[Node, int]) -> int:
+def _earliest(node: Node, forms: dict[Node, list[Form]], times: Times) -> int:
     single = (form.arguments[0] for form in forms.get(node, ()) if len(form.arguments) == 1)
     return min(times[source] for source in (node, *single))
 
 
 def _all_forms(
-    node: Elementwise, forms: dict[Node, list[Form]], times: dict[Node, int], limit: int
+    node: Elementwise, forms: dict[Node, list[Form]], times: Times, limit: int
 ) -> list[Form]:
     """Every choice, for each argument, between itself and all the ways to compute it.
 
@@ -72,6 +73,6 @@ def _all_forms(
     return list(found.values())
 
 
-def _form(arguments: tuple[Node, ...], table: Table, times: dict[Node, int]) -> Form:
+def _form(arguments: tuple[Node, ...], table: Table, times: Times) -> Form:
     last = max((times[argument] for argument in arguments), default=-1)
-    return Form(arguments, table, last, elementwise_ready(arguments, times))
+    return Form(arguments, table, last, times.function_ready(arguments))

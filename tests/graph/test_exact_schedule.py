@@ -23,9 +23,10 @@ KEPT: tuple[Keep, ...] = ("named", "output")
 def assert_least(graph: Graph, limit: int, keep: Keep) -> None:
     """Raises TooMany where that cannot be known."""
     asked = [node for node in graph.nodes if node.named] if keep == "named" else []
-    least = least_depth(graph, [*asked, graph.output_node], limit)
-    layers = fuse(graph, table_limit=limit, keep=keep).layers
-    assert max(layers.values()) == least
+    for stepwise in (False, True):
+        least = least_depth(graph, [*asked, graph.output_node], limit, stepwise=stepwise)
+        plan = fuse(graph, table_limit=limit, keep=keep, stepwise=stepwise)
+        assert plan.num_layers == least, stepwise
 
 
 @pytest.mark.parametrize("keep", KEPT)

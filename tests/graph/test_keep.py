@@ -83,7 +83,7 @@ def read_in_stream(graph: Graph) -> Iterator[Node]:
     """What heads and hidden units read in the stream of a scheduled graph."""
     for node in graph.nodes:
         if isinstance(node, Elementwise):
-            if graph.layers.get(node, 0) > 0 and decoded_from(node) is None:
+            if graph.layers.get(node, 0) > 0 and decoded_from(node, graph) is None:
                 yield from node.arguments
         else:
             yield from node.inputs
