@@ -187,6 +187,8 @@ def _percent(value: float) -> str:
 
 def _notes(suites: Sequence[TaskSuite], measured: Measured) -> None:
     """What the suites are, and what was left out."""
+    from rinject.evaluate.suites import TRAINED_ON
+
     for name, one, report in zip(_names(suites), suites, measured[0][1], strict=True):
         note(f"{name}: {one.suite.sentence} (n = {report.n + report.skipped})")
     note(
@@ -194,8 +196,8 @@ def _notes(suites: Sequence[TaskSuite], measured: Measured) -> None:
         " in brackets: 95 % intervals"
     )
     for asked, reports in measured:
-        if any(report.data == "coverage" for report in reports):
-            note(f"{asked.name} was trained with --data coverage: it may have seen such inputs")
+        for rule in dict.fromkeys(report.data for report in reports if report.data in TRAINED_ON):
+            note(f"{asked.name} was trained with --data {rule}: {TRAINED_ON[rule]}")
         for name, report in zip(_names(suites), reports, strict=True):
             for line in left_out(report, reads=asked.base is None):
                 note(f"{asked.name}, {name}: {line}")

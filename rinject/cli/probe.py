@@ -103,8 +103,8 @@ def probe(
         bool,
         typer.Option(
             "--coverage",
-            help="With --edges: also what of it training never showed. Its examples are drawn"
-            " again, which takes a while.",
+            help="With --edges: also what of it no training example has. They are drawn again,"
+            " which takes a while.",
         ),
     ] = False,
     n: Annotated[int, typer.Option("--n", min=2, help="Unseen examples.")] = 200,

@@ -29,7 +29,7 @@ class EdgesAsked:
     """A suite's name, `all` that the program supports, or `none`."""
     positions: Positions
     coverage: bool
-    """Whether to say what training never showed."""
+    """Whether to say what no training example has."""
     n: int
     seed: int
     task: str | None

@@ -14,6 +14,7 @@ from rinject.cli.probe_tables import percent
 from rinject.evaluate.edges import KINDS, EdgeFaithfulness, EdgeReport, SourceEdges
 from rinject.evaluate.edges.faithfulness import FAITHFUL, LEAST_POSITIONS
 from rinject.evaluate.probe import Share
+from rinject.evaluate.suites import TRAINED_ON
 from rinject.graph import Graph
 
 NAMES, FIGURES = 26, 17
@@ -77,7 +78,7 @@ def broken(edge: EdgeFaithfulness, graph: Graph) -> str:
     names = [one_line(graph.variables[index].name) for index in edge.edge.inputs]
     right = f"right at {_percent(edge.right.value)} of {edge.right.n:,} positions"
     where = f" where {', '.join(names)} {'is' if len(names) == 1 else 'are'} right" if names else ""
-    new = f"; training never showed {_percent(edge.new_share)} of these" if edge.new else ""
+    new = f"; no training example has {_percent(edge.new_share)} of these" if edge.new else ""
     return f"{one_line(edge.edge.name)} (layer {edge.edge.layer}), {right}{where}{new}"
 
 
@@ -91,6 +92,7 @@ def edge_notes(report: EdgeReport) -> list[str]:
         f"✗: even the upper end of the interval is below {100 * FAITHFUL:.0f}, of {LEAST_POSITIONS}"
         " positions or more; dim, and not in the mean: fewer; °: the variable has one value there",
         *_new_words(report),
+        *_rule_words(report),
         *(_read(one) for one in report.sources),
     ]
 
@@ -102,6 +104,11 @@ def _new_words(report: EdgeReport) -> list[str]:
         "new: of these positions, those where what a variable reads at its own position and its own"
         f" value came together in none of the {report.shown.examples:,} training examples"
     ]
+
+
+def _rule_words(report: EdgeReport) -> list[str]:
+    words = TRAINED_ON.get(report.data)
+    return [] if words is None else [f"trained with --data {report.data}: {words}"]
 
 
 def _read(one: SourceEdges) -> str:

@@ -30,6 +30,11 @@ from rinject.tasks.oracle import Oracle
 from rinject.tasks.registry import TASKS, task_source
 from rinject.tasks.suites import SUITES, Suite
 
+TRAINED_ON = {
+    "spread": "inputs that the task's rule allows but hardly ever draws, none of its suites",
+    "coverage": "inputs of any kind that the program reads: no suite is out of distribution",
+}
+"""What training had by the data rules that are not the paper's."""
 ALL = "all"
 UNTOUCHED = "none"
 """The method of a student without a program."""
@@ -66,7 +71,7 @@ class SuiteReport:
     read: int
     """Examples that the program can read."""
     data: str = "paper"
-    """The rule of the training inputs. After `coverage` no suite is out of distribution."""
+    """The rule of the training inputs, see `TRAINED_ON`."""
 
     def to_record(self) -> dict[str, Any]:
         """All figures by name, ready for JSON."""

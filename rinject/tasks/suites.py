@@ -71,7 +71,8 @@ def choose_suites(task: Task, name: str = "all") -> tuple[Suite, ...]:
     if not suites:
         raise InputError(
             f"there are no out-of-distribution suites for `{program}`",
-            hint=f"there are some for {', '.join(SUITES)}; a task of your own may bring `suites`",
+            hint=f"programs that compute {', '.join(SUITES)} have some; a task of your own may"
+            " bring `suites`",
         )
     names = [suite.name for suite in suites]
     if name != "all" and name not in names:

@@ -47,7 +47,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory, student: Path) -> Path:
     text = PAPERS.read_text()
     assert LONG_PROMPT in text
     (where / "dyck.rasp").write_text(text.replace(LONG_PROMPT, "ok? {input}:"))
-    ran = run("inject", "dyck.rasp", "-m", student, *INJECT, where=where)
+    ran = run("inject", "dyck.rasp", "-m", student, "--data", "spread", *INJECT, where=where)
     assert ran.code == 0, ran.err
     return where
 
@@ -77,6 +77,7 @@ def test_two_bundles_side_by_side(papers: Path, monkeypatch: pytest.MonkeyPatch)
     assert row.count("%") == 2
     assert " yes " in row  # the program has room for what the student can be asked
     assert "3x length: strings of 5 to 90 brackets, half of them correct (n = 8)" in ran.err
+    assert "was trained with --data spread: inputs that the task's rule allows" in ran.err
     assert "almost balanced" not in ran.out + ran.err
     both = run(*command, "--json", where=papers).json
     assert len(both) == 8

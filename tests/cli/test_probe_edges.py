@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +14,7 @@ from matplotlib.colors import to_hex
 from rinject.cli.console import stdout
 from rinject.cli.diagram_figure import OUTLINE
 from rinject.cli.probe_edges_figure import draw_edges
-from rinject.cli.probe_edges_tables import broken, edge_tables, verdicts
+from rinject.cli.probe_edges_tables import broken, edge_notes, edge_tables, verdicts
 from rinject.compiler import compile_program
 from rinject.evaluate.edges import (
     EdgeFaithfulness,
@@ -196,9 +197,16 @@ def test_the_first_to_break_is_marked_and_named(report: EdgeReport) -> None:
     assert text.count("new 75 %") == 2  # on both kinds of input that were made so
 
 
+def test_the_rule_of_the_training_inputs_is_named(report: EdgeReport) -> None:
+    assert not any("--data" in line for line in edge_notes(report))
+    assert report.to_record()["data"] == "paper"
+    (line,) = (line for line in edge_notes(replace(report, data="spread")) if "--data" in line)
+    assert line.startswith("trained with --data spread: ")
+
+
 def test_what_is_new_is_said_of_an_edge_that_breaks(report: EdgeReport) -> None:
     (edge,) = (one for one in report.sources[1].edges if one.edge.name == "final_result")
-    assert broken(edge, report.graph).endswith("are right; training never showed 75 % of these")
+    assert broken(edge, report.graph).endswith("are right; no training example has 75 % of these")
 
 
 def test_tables_fit_any_width(report: EdgeReport) -> None:

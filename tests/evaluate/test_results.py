@@ -186,13 +186,14 @@ def test_titles_tell_recipes_apart() -> None:
         assert f"| Count | Tracr-Injection, --codes {codes} | 100.0 |" in text
 
 
-def test_suites_after_coverage_are_marked() -> None:
+@pytest.mark.parametrize(("rule", "mark"), [("coverage", "†"), ("spread", "‡")])
+def test_suites_of_students_of_another_data_rule_are_marked(rule: str, mark: str) -> None:
     whole = injected("finetune", 42, 1.0)
-    covered = replace(whole, suites=tuple(replace(one, data="coverage") for one in whole.suites))
-    text = markdown("One", sections(replace(results(), runs=(covered,))))
-    assert "| x only | Finetuning + KL † | 100.0 |" in text
-    assert "†: trained with --data coverage" in text
-    assert "†" not in markdown("One", sections(replace(results(), runs=(whole,))))
+    other = replace(whole, suites=tuple(replace(one, data=rule) for one in whole.suites))
+    text = markdown("One", sections(replace(results(), runs=(other,))))
+    assert f"| x only | Finetuning + KL {mark} | 100.0 |" in text
+    assert f"{mark}: trained with --data {rule}" in text
+    assert mark not in markdown("One", sections(replace(results(), runs=(whole,))))
 
 
 def test_a_picture_is_linked_whatever_its_bundle_is_called() -> None:

@@ -65,6 +65,8 @@ class EdgeReport:
     """Where it was measured: at the `answer` positions, or at `all` that the program reads."""
     sources: tuple[SourceEdges, ...]
     seed: int
+    data: str = "paper"
+    """The rule of the training inputs, see `TRAINED_ON`."""
     shown: Shown | None = None
     """What training showed, where that was asked."""
 
@@ -74,6 +76,7 @@ class EdgeReport:
             "experiment": "edges",
             "positions": self.positions,
             "seed": self.seed,
+            "data": self.data,
             "training": self._training(),
             "sources": [one.to_record(self.graph) for one in self.sources],
         }
@@ -103,4 +106,5 @@ def measure_edges(
         edges = edge_faithfulness(bundle, source.rows, positions, shown)
         report(2 * done + 1, 2 * len(sources))
         found.append(SourceEdges(source, edges, replacements(bundle, source.rows, seed=seed)))
-    return EdgeReport(bundle.graph, positions, tuple(found), seed, shown)
+    data = bundle.record.settings.data
+    return EdgeReport(bundle.graph, positions, tuple(found), seed, data, shown)

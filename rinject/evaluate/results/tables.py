@@ -181,7 +181,7 @@ def _table_2(groups: Sequence[Group]) -> Section:
         rows = [row for task, suite in named for row in _suite_rows(own, task, suite)]
         if rows:
             tables.append(Table(task_name(program), _SUITE_COLUMNS, tuple(rows), words=2))
-    covers = any(one.data == COVERAGE for _, run in _runs(groups) for one in run.suites)
+    rules = {one.data for _, run in _runs(groups) for one in run.suites}
     return Section(
         "table-2",
         "Table 2: out of distribution",
@@ -191,19 +191,22 @@ def _table_2(groups: Sequence[Group]) -> Section:
             " intervals. Fidelity: on the examples that the program can read. For “almost balanced”"
             " the published code draws longer strings than the paper says; the suite “almost"
             " balanced, long” follows the code.",
-            *([_COVERED] if covers else []),
+            *(_RULES[rule] for rule in MARKS if rule in rules),
         ),
         tuple(tables),
     )
 
 
-COVERAGE = "coverage"
-MARK = " †"
-_COVERED = (
-    "†: trained with --data coverage, whose inputs are edited so that rare values come, and are of"
-    " any length that the program reads. For these students the suites are not out of"
-    " distribution, and the paper's figures are no match."
-)
+MARKS = {"coverage": "†", "spread": "‡"}
+"""Of students trained by a data rule that is not the paper's."""
+_RULES = {
+    "coverage": "†: trained with --data coverage, whose inputs are edited so that rare values come,"
+    " and are of any length that the program reads. For these students the suites are not out of"
+    " distribution, and the paper's figures are no match.",
+    "spread": "‡: trained with --data spread, whose inputs are edited so that rare values come, as"
+    " far as the task's rule allows them. The suites are out of distribution, but the paper's"
+    " students had no such inputs.",
+}
 _SUITE_COLUMNS = (
     "suite", "method", "the program, %", "accuracy, %", "the paper's, %", "fidelity",
 )  # fmt: skip
@@ -223,7 +226,7 @@ def _suite_rows(groups: Sequence[Group], task: str, suite: str) -> Iterator[tupl
             _, method = group.head
             yield (
                 suite if task == group.task else f"{task_name(task)}: {suite}",
-                method + (MARK if found[0].data == COVERAGE else ""),
+                " ".join(filter(None, (method, MARKS.get(found[0].data)))),
                 percent(found[0].solved),
                 _suite_accuracy(found),
                 NOTHING if theirs is None else number(theirs.of(group.method)),
