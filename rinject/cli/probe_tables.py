@@ -21,6 +21,7 @@ from rinject.evaluate.probe import (
     VariableSteering,
 )
 from rinject.evaluate.probe.effect import Effect
+from rinject.evaluate.probe.interchange import LEAST_CASES
 from rinject.evaluate.probe.noise import KINDS, Gap
 
 if TYPE_CHECKING:
@@ -152,6 +153,11 @@ def interchange_notes(report: InterchangeReport) -> list[str]:
         " the student answers as the program does (interchange intervention accuracy)",
         f"without a swap the student answers as the program in {percent(report.undisturbed)} %",
     ]
+    if report.mean is not None:
+        lines.append(
+            f"mean accuracy over the {len(report.judged)} variables with {LEAST_CASES} such cases"
+            f" or more: {100 * report.mean:.1f}"
+        )
     if report.unpaired:
         lines.append(f"{report.unpaired:,} examples have no other of equal length")
     if silent:

@@ -4,6 +4,7 @@ known what it does."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rinject.evaluate.probe import draw_interchange, interchange, steering
 from rinject.evaluate.probe.answers import Answers
 from rinject.evaluate.probe.effect import Places, with_part
 from rinject.evaluate.probe.forward import stream_after
+from rinject.evaluate.probe.shares import Share
 from rinject.inject.bundle import Bundle
 from rinject.inject.interchange import Swap, SwappedPart, swapped_stream, swapped_values
 from rinject.inject.rows import Rows, rows_of
@@ -42,6 +44,19 @@ def test_an_answer_that_is_one_direction_is_swapped_with_it() -> None:
     assert one.effect.followed.n == report.pairs == 40
     assert one.effect.followed.counts == report.undisturbed.counts
     assert 0 < one.effect.followed_changed.n < 40
+
+
+def test_the_mean_is_over_the_variables_with_enough_cases() -> None:
+    bundle = small_injection.with_direction()
+    report = interchange(bundle, some_rows(bundle, 40), variables=["answer"], draws=1)
+    (one,) = report.variables
+    twenty = replace(one.effect, followed_changed=Share((15,), 20))
+    few = replace(one.effect, followed_changed=Share((19,), 19))
+    judged, left_out = replace(one, name="judged", effect=twenty), replace(one, effect=few)
+    several = replace(report, variables=(judged, left_out, replace(judged, name="too")))
+    assert [one.name for one in several.judged] == ["judged", "too"]
+    assert several.mean == pytest.approx(0.75)
+    assert replace(report, variables=(left_out,)).mean is None
 
 
 def test_its_own_subspace_does_what_random_ones_do_not() -> None:
@@ -182,6 +197,7 @@ def test_everything_has_a_record_and_a_picture(bundle: Bundle) -> None:
         (variable.name for variable in bundle.graph.variables),
         key=lambda name: bundle.graph.variable(name).layer,
     )
+    assert record["mean"] == report.mean
     changing = [one for one in report.variables if one.effect.followed_changed.n]
     (axes,) = draw_interchange(report).axes
     labels = [text.get_text() for text in axes.get_yticklabels()]

@@ -34,6 +34,8 @@ from rinject.inject.interchange import Swap, swapped_values
 from rinject.inject.randomness import generator
 from rinject.inject.rows import Rows
 
+LEAST_CASES = 20
+"""A variable whose swap matters in fewer has no say in the mean."""
 Positions = Literal["answer", "all"]
 
 
@@ -93,6 +95,17 @@ class InterchangeReport:
         """That of the program's output, if it was swapped."""
         return next((one for one in self.variables if one.name == self.output), None)
 
+    @property
+    def judged(self) -> tuple[VariableInterchange, ...]:
+        """Those whose swap changes the program's answer in `LEAST_CASES` cases or more."""
+        return tuple(one for one in self.variables if one.effect.followed_changed.n >= LEAST_CASES)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean accuracy of the variables judged; None without any."""
+        found = [one.accuracy for one in self.judged if one.accuracy is not None]
+        return sum(found) / len(found) if found else None
+
     def to_record(self) -> dict[str, Any]:
         """All figures by name, ready for JSON."""
         return {
@@ -106,6 +119,8 @@ class InterchangeReport:
             "width": self.width,
             "draws": self.draws,
             "seed": self.seed,
+            "mean": self.mean,
+            "judged": [one.name for one in self.judged],
             "variables": [one.to_record() for one in self.variables],
         }
 
