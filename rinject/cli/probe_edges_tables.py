@@ -139,6 +139,8 @@ def replacement_notes(report: EdgeReport) -> list[str]:
     lines = [
         "replaced: one token of the input by one of another input symbol; ignored where the"
         " program's answer stays, attended where it changes",
+        "one of its symbol: any other token that is the same to the program, as all words are that"
+        " it passes over",
     ]
     filler = report.sources[0].replacements.filler
     if filler is None:

@@ -83,7 +83,7 @@ def test_edges_as_json(injected: Path) -> None:
         assert by_name["opened"]["positions"] == source["read"]
         assert set(by_name["result"]["inputs"]) >= {"tokens", "opened"}
         assert list(source["replacements"]) == [
-            *("as it is", "ignored", "attended", "shifted", "filler"),
+            *("as it is", "ignored", "attended", "same symbol", "shifted", "filler"),
         ]
     everywhere = ("--suite", "none", "--positions", "all", "--json")
     (found,) = run("probe", *QUICK, *everywhere, where=injected).json["edges"]["sources"]

@@ -24,7 +24,13 @@ from rinject.evaluate.edges import (
     shown_by,
     training_rows,
 )
-from rinject.evaluate.edges.replacing import Kind, agreement, other_tokens, replaced_prompts
+from rinject.evaluate.edges.replacing import (
+    Kind,
+    agreement,
+    other_tokens,
+    replaced_prompts,
+    same_symbol,
+)
 from rinject.evaluate.fidelity import read_variables
 from rinject.evaluate.intervals import wilson
 from rinject.evaluate.probe import Share
@@ -277,6 +283,20 @@ def test_replaced_prompts_differ_in_one_input_token(bundle: Bundle) -> None:
             ]
             assert any((before[place] != answer) == bool(is_attended) for place, _ in near)
             assert answer == program_answer(bundle, changed)
+
+
+def test_a_token_of_the_same_symbol_changes_nothing_for_the_program(bundle: Bundle) -> None:
+    prompts = prompts_of(unseen(bundle))
+    before = [program_answer(bundle, prompt) for prompt in prompts]
+    cases = same_symbol(bundle.reconciliation, prompts, before, seed=1)
+    assert len(cases) == len(prompts)
+    symbols, text_of = bundle.reconciliation.symbols, bundle.reconciliation.text_of
+    for prompt, (changed, answer) in zip(prompts, cases, strict=True):
+        ((was, became),) = ((a, b) for a, b in zip(prompt, changed, strict=True) if a != b)
+        assert symbols([was]) == symbols([became])
+        assert text_of(was).startswith(" ") is text_of(became).startswith(" ")
+        assert text_of(became).removeprefix(" ").isalpha() or symbols([was]) != ["_"]
+        assert answer == program_answer(bundle, changed)
 
 
 def test_agreement_is_that_of_one_prompt_after_another() -> None:

@@ -1,8 +1,9 @@
 """Does the student's answer depend on the tokens that the program's does, and on no others?
 
 Prompts are changed token by token, on the student's ids: one token that stands for an input symbol
-becomes one of another input symbol, or all tokens move by one place. The program answers the new
-prompt by evaluation; the student agrees where greedy decoding would write that answer.
+becomes one of another input symbol, or one token becomes another that is the same symbol to the
+program, or all tokens move by one place. The program answers the new prompt by evaluation; the
+student agrees where greedy decoding would write that answer.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from rinject.lang.header import INPUT_SLOT
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.reading import Reader
 from rinject.tokens import Reconciliation
+from rinject.tokens.reconciliation import UNMAPPED
+from rinject.tokens.texts import written
 
-Kind = Literal["as it is", "ignored", "attended", "shifted"]
+Kind = Literal["as it is", "ignored", "attended", "same symbol", "shifted"]
 KINDS: dict[Kind, str] = {
     "as it is": "as it is",
     "ignored": "an ignored token replaced",
     "attended": "an attended token replaced",
+    "same symbol": "a token replaced by one of its symbol",
     "shifted": "shifted by a filler token",
 }
 TRIES = 8
@@ -43,7 +47,8 @@ class Replacements:
 
     agreed: Mapping[Kind, Share]
     """Of the prompts that could be changed so: ignored where the program's answer stays, attended
-    where it changes, at most one of either a prompt; shifted whatever it does."""
+    where it changes, at most one of either a prompt; the same symbol, which changes nothing for the
+    program; shifted whatever it does."""
     filler: str | None
     """The token that shifts; None where the program knows no token to pass over."""
 
@@ -54,7 +59,7 @@ class Replacements:
 
 
 def replacements(bundle: Bundle, rows: Rows, *, seed: int = 42) -> Replacements:
-    """Each prompt as it is, with one token replaced (twice, if there are such), and shifted."""
+    """Each prompt as it is, with one token replaced (in three ways, if there are such), shifted."""
     lengths = rows.prompt_lengths.tolist()
     prompts = [ids[:length].tolist() for ids, length in zip(rows.ids, lengths, strict=True)]
     oracle = Oracle(bundle.program)
@@ -66,6 +71,7 @@ def replacements(bundle: Bundle, rows: Rows, *, seed: int = 42) -> Replacements:
         "as it is": list(zip(prompts, before, strict=True)),
         "ignored": ignored,
         "attended": attended,
+        "same symbol": same_symbol(bundle.reconciliation, prompts, before, seed),
         "shifted": list(zip(shifted, _answers(bundle, oracle, shifted), strict=True)),
     }
     return Replacements(
@@ -134,6 +140,41 @@ def _tries(
         changed[place] = int(chance.choice(others[prompt[place]]))
         found.append(changed)
     return found
+
+
+def same_symbol(
+    reconciliation: Reconciliation,
+    prompts: Sequence[list[int]],
+    before: Sequence[str | None],
+    seed: int,
+) -> list[Case]:
+    """Prompts with one token replaced by another of its symbol, where there are such; with what
+    the program answers `before` and after that. All words that it passes over are one symbol."""
+    alike = _tokens_alike(reconciliation)
+    chance = generator(seed, "tokens of one symbol")
+    found = []
+    for prompt, answer in zip(prompts, before, strict=True):
+        places = [place for place, token in enumerate(prompt) if len(alike.get(token, ())) > 1]
+        if places:
+            changed, place = list(prompt), int(chance.choice(places))
+            others = [token for token in alike[prompt[place]] if token != prompt[place]]
+            changed[place] = int(chance.choice(others))
+            found.append((changed, answer))
+    return found
+
+
+def _tokens_alike(reconciliation: Reconciliation) -> dict[int, list[int]]:
+    """For each token that writes letters, or a symbol's own text, those of the same symbol, spaced
+    as it is."""
+    own = {token for covered in reconciliation.coverage for token in covered.token_ids}
+    known = np.flatnonzero(reconciliation.symbol_of != UNMAPPED).tolist()
+    texts = written(reconciliation.tokenizer, [[token] for token in known])
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for token, text in zip(known, texts, strict=True):
+        if token in own or text.removeprefix(" ").isalpha():
+            symbol = int(reconciliation.symbol_of[token])
+            groups.setdefault((symbol, text.startswith(" ")), []).append(token)
+    return {token: group for group in groups.values() for token in group}
 
 
 def other_tokens(bundle: Bundle) -> dict[int, list[int]]:
