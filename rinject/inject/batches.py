@@ -173,7 +173,7 @@ class Batches:
         if self.settings.seeks_rare_swaps and self._rarity is not None:
             return self._rarity.of_values
         errors = self.errors.before(self.block_of(step))
-        if self.settings.seeks_wrong_swaps and errors is not None:
+        if self.settings.seeks_errors_by_swaps and errors is not None:
             return partial(worth_of_errors, errors)
         return None
 
@@ -263,7 +263,7 @@ class Batches:
 
     def _worth_in(self, rarity: Rarity, block: int) -> np.ndarray:
         """float64 [E]: what the examples are worth in a block of steps."""
-        errors = self.errors.before(block) if self.settings.seeks_wrong else None
+        errors = self.errors.before(block) if self.settings.seeks_errors else None
         if self._worth is None or self._worth[0] is not errors:
             self._worth = errors, rarity.worth(errors)
         return self._worth[1]

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from rinject.graph import Graph
+from rinject.graph.edges import edges_of
 from rinject.graph.tables import NONE
 from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.projection import Maps, VariableSlice
@@ -48,6 +50,9 @@ class FidelityReport:
     """Positions read."""
     counts: tuple[ValueCounts, ...]
     """Of each variable of the program."""
+    followed: tuple[ValueCounts, ...]
+    """The same at those positions where all that the variable is computed from was read right: what
+    is wrong there is wrong by the edge itself. Tokens and the like are computed from nothing."""
 
     @property
     def mean(self) -> float | None:
@@ -78,9 +83,18 @@ def fidelity_at(
 ) -> list[FidelityReport]:
     """The same at several compiled streams, where variables computed later are read too."""
     batches = [batch for _, batch in rows.by_length(ROWS_AT_ONCE)]
-    true = np.concatenate([targets.values(batch) for batch in batches])  # [N, V]
+    true = [targets.values(batch) for batch in batches]  # [N, V] each
     read = [_read(model, maps, layers, batch, streams) for batch in batches]
-    return [_report(maps.slices, np.concatenate(parts), true) for parts in zip(*read, strict=True)]
+    values = np.concatenate(true)  # [N, V]
+    reports = []
+    for parts in zip(*read, strict=True):  # one for each stream
+        given = [
+            _are_inputs_right(targets.graph, batch.are_read(), (own == NONE) | (own == found))
+            for batch, own, found in zip(batches, true, parts, strict=True)
+        ]
+        found = np.concatenate(parts)  # [N, V]
+        reports.append(_report(maps.slices, found, values, np.concatenate(given)))
+    return reports
 
 
 def read_variables(
@@ -108,19 +122,32 @@ def _read(
     ]
 
 
+def _are_inputs_right(graph: Graph, inside: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """bool [N, V]: where each variable's inputs are all right, from what is `right` [N, V] at the
+    tokens read, `inside` [B, T]."""
+    everywhere = np.ones((*inside.shape, right.shape[1]), dtype=bool)  # [B, T, V]
+    everywhere[inside] = right
+    given = np.zeros_like(right)
+    for edge in edges_of(graph):
+        of_all = edge.are_inputs_right(everywhere, causal=graph.causal)  # [B, T]
+        given[:, edge.index] = of_all[inside]
+    return given
+
+
 def _report(
-    variables: Sequence[VariableSlice], read: np.ndarray, true: np.ndarray
+    variables: Sequence[VariableSlice], read: np.ndarray, true: np.ndarray, given: np.ndarray
 ) -> FidelityReport:
-    """What was read of what is true, [N, V] each."""
-    counts = tuple(
-        _counts(one, read[:, place], true[:, place]) for place, one in enumerate(variables)
-    )
+    """What was read of what is true, and where all inputs of a variable were, [N, V] each."""
+    columns = list(zip(variables, read.T, true.T, given.T, strict=True))
+    counts = tuple(_counts(one, found, own) for one, found, own, _ in columns)
+    followed = tuple(_counts(one, found[where], own[where]) for one, found, own, where in columns)
     shares = {one.name: own.shares() for one, own in zip(variables, counts, strict=True)}
     return FidelityReport(
         variables={name: float(found.mean()) for name, found in shares.items() if len(found)},
         changing=tuple(name for name, found in shares.items() if len(found) > 1),
         positions=len(true),
         counts=counts,
+        followed=followed,
     )
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from torch import Tensor
 
 from rinject.errors import RinjectError
 from rinject.inject.batches import Batches
 from rinject.inject.failures import check_losses, check_state, explained_divergence
-from rinject.inject.fidelity import ValueCounts
+from rinject.inject.fidelity import FidelityReport
 from rinject.inject.interrupts import held_interrupts
 from rinject.inject.rarity import errors_by_value
 from rinject.inject.state import State, rate_factor
@@ -22,22 +21,6 @@ from rinject.inject.step import Trainer, train_step
 
 class Interrupted(RinjectError):
     """The user stopped the training; it can be continued."""
-
-
-class MeasuredFidelity(Protocol):
-    """How faithfully the student carries the variables."""
-
-    @property
-    def variables(self) -> Mapping[str, float]:
-        """Of each variable."""
-
-    @property
-    def mean(self) -> float | None:
-        """Of those that change; None without any."""
-
-    @property
-    def counts(self) -> Sequence[ValueCounts]:
-        """What was read of each variable."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +54,7 @@ class Progress:
 Clock = Callable[[], float]
 Report = Callable[[Progress], None]
 Save = Callable[[], str]
-MeasureFidelity = Callable[[State], MeasuredFidelity | None]
+MeasureFidelity = Callable[[State], FidelityReport | None]
 
 
 @dataclass
@@ -191,7 +174,8 @@ def _progress(
     accuracy = trainer.accuracy(state) if measured else None
     fidelity = measure_fidelity(state) if measured else None
     if fidelity is not None:
-        errors = trainer.processes.from_main(errors_by_value(fidelity.counts))  # all draw the same
+        counts = fidelity.followed if settings.errors_of_edges else fidelity.counts
+        errors = trainer.processes.from_main(errors_by_value(counts))  # all draw the same
         state.errors.add(Batches.block_of(state.step), errors)
     seconds = meter.seconds
     return Progress(

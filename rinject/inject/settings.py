@@ -18,8 +18,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "variable_weights": ("equal", "entropy", "layer"),
     "maps": ("shared", "per-layer"),
     "codes": ("auto", "free", "orthogonal"),
-    "seek": ("rare", "wrong"),
-    "interchange_seek": ("changed", "rare", "wrong"),
+    "seek": ("rare", "wrong", "edges"),
+    "interchange_seek": ("changed", "rare", "wrong", "edges"),
     "roll": ("final-result", "subspace", "none"),
     "roll_from": ("examples", "text"),
     "layer_map": ("one-to-one", "stretched"),
@@ -44,6 +44,7 @@ _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
     "roll_share", "strict_share", "answer_share",
 )  # fmt: skip
+_ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
 _NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
 
@@ -99,9 +100,10 @@ class InjectSettings:
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
     seek: str = "rare"
-    """What the examples of --rare are drawn for: `rare` values of the program's variables; or
-    `wrong`, those that the map decoded wrong on held-out examples at the last --eval-every. The
-    baseline, of which only a probe reads, draws rare ones always."""
+    """What the examples of --rare are drawn for: `rare` values of the program's variables; `wrong`
+    ones, which the map decoded wrong on held-out examples at the last --eval-every; or `edges`, of
+    these only what was wrong where all that the variable is computed from was right. The baseline,
+    of which only a probe reads, draws rare ones always."""
     similar_lengths: bool = False
     """Put examples of similar length into one step, which saves fillers."""
     steps: int = 80_000
@@ -168,7 +170,8 @@ class InjectSettings:
     interchange_seek: str = "changed"
     """How interventions of --interchange-tries are compared: by how many values are `changed`; by
     how `rare` the values are that come about, those most that hardly any example holds; or by how
-    often these were read `wrong` when fidelity was measured last (see --eval-every)."""
+    often these were read `wrong` when fidelity was measured last (see --eval-every), for `edges`
+    where all that they are computed from was right."""
     stepwise: bool = False
     """Compile the program with a layer for each of its steps, so that interventions reach every
     edge between its variables, not only those from layer to layer (the student must be as deep)."""
@@ -243,6 +246,9 @@ class InjectSettings:
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
+        is_mixed = {self.seek, self.interchange_seek} == set(_ERRORS)
+        own = f"must be changed, rare or, as --seek, {self.seek}"
+        _check(not is_mixed, "interchange_seek", own)
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -289,7 +295,7 @@ class InjectSettings:
 
     def run_record(self) -> dict[str, Any]:
         """The settings that a resumed run must share: those that change the result."""
-        seeks = self.seeks_wrong or self.seeks_wrong_swaps
+        seeks = self.seeks_errors or self.seeks_errors_by_swaps
         decide = set(_MEASURING) if seeks else set()  # when and on what fidelity is read
         free = set(_NOT_OF_THE_RUN) - decide
         return {k: v for k, v in self.to_record().items() if k not in free}
@@ -306,10 +312,10 @@ class InjectSettings:
         return replace(self, task_rows=max(1, self.task_tokens // longest))
 
     @property
-    def seeks_wrong(self) -> bool:
+    def seeks_errors(self) -> bool:
         """Whether what was read wrong decides what is drawn. Of the baseline only a probe reads,
         and that should change nothing."""
-        return self.seek == "wrong" and self.rare > 0 and not self.is_baseline
+        return self.seek in _ERRORS and self.rare > 0 and not self.is_baseline
 
     @property
     def seeks_rare_swaps(self) -> bool:
@@ -317,9 +323,14 @@ class InjectSettings:
         return self.is_interchange and self.interchange_seek == "rare"
 
     @property
-    def seeks_wrong_swaps(self) -> bool:
+    def seeks_errors_by_swaps(self) -> bool:
         """Whether they are chosen by how often those values were read wrong."""
-        return self.is_interchange and self.interchange_seek == "wrong"
+        return self.is_interchange and self.interchange_seek in _ERRORS
+
+    @property
+    def errors_of_edges(self) -> bool:
+        """Whether only errors count where all that a variable is computed from was right."""
+        return "edges" in (self.seek, self.interchange_seek)
 
     @property
     def is_baseline(self) -> bool:

@@ -22,9 +22,9 @@ from rinject.evaluate.edges import (
     Replacements,
     Source,
     SourceEdges,
-    edges_of,
 )
 from rinject.evaluate.probe import Share
+from rinject.graph.edges import edges_of
 from rinject.inject.rows import rows_of
 from rinject.lang import load_program
 

@@ -16,7 +16,6 @@ from rinject.evaluate.edges import (
     Shown,
     draw_sources,
     edge_faithfulness,
-    edges_of,
     first_to_break,
     mean_faithfulness,
     measure_edges,
@@ -31,10 +30,11 @@ from rinject.evaluate.edges.replacing import (
     replaced_prompts,
     same_symbol,
 )
-from rinject.evaluate.fidelity import read_variables
+from rinject.evaluate.fidelity import fidelity, read_variables
 from rinject.evaluate.intervals import wilson
 from rinject.evaluate.probe import Share
 from rinject.graph import Graph
+from rinject.graph.edges import edges_of
 from rinject.inject.bundle import Bundle
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.rows import Rows, rows_of
@@ -136,8 +136,12 @@ def fitted(bundle: Bundle, rows: Rows) -> Bundle:
     return replace(bundle, projection=projection)
 
 
-def by_hand(bundle: Bundle, rows: Rows, positions: str) -> dict[str, tuple[int, int, int, int]]:
-    """Positions, those with right inputs, of these those that are right, and different values."""
+def by_hand(
+    bundle: Bundle, rows: Rows, positions: str, layer: int | None = None
+) -> dict[str, tuple[int, int, int, int]]:
+    """Positions, those with right inputs, of these those that are right, and different values.
+
+    Variables are read at one compiled layer, or at their own."""
     graph, targets = bundle.graph, Targets(bundle.graph, bundle.reconciliation)
     each = [rows.take(slice(row, row + 1)) for row in range(len(rows))]
     streams = range(bundle.last_layer + 1)
@@ -153,8 +157,8 @@ def by_hand(bundle: Bundle, rows: Rows, positions: str) -> dict[str, tuple[int, 
 
             def is_right(variable: int, at: int, true=true, read=read) -> bool:  # type: ignore[no-untyped-def]
                 value = true[at, variable]
-                layer = graph.variables[variable].layer
-                return value == -1 or read[layer][at, variable] == value
+                where = graph.variables[variable].layer if layer is None else layer
+                return value == -1 or read[where][at, variable] == value
 
             for at in answers if positions == "answer" else range(length):
                 if true[at, edge.index] == -1:
@@ -187,6 +191,26 @@ def test_counts_are_those_of_a_plain_loop(
     assert counts == by_hand(bundle, rows, positions)
     if positions == "all":  # so that all ways to be wrong are there
         assert any(right < given < count for count, given, right, _ in counts.values())
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_what_is_wrong_by_an_edge_alone_is_counted_in_training_too(
+    bundle: Bundle, causal: bool
+) -> None:
+    bundle = replace(bundle, graph=replace(bundle.graph, causal=causal))
+    rows = unseen(bundle).take(slice(12))
+    bundle = fitted(bundle, rows)
+    hand = by_hand(bundle, rows, "all", bundle.last_layer)
+    report = fidelity(bundle, rows)
+    for edge in edges_of(bundle.graph):
+        followed, of_all = report.followed[edge.index], report.counts[edge.index]
+        _, given, right, values = hand[edge.name]
+        assert (followed.occurring.sum(), followed.right.sum()) == (given, right)
+        assert np.count_nonzero(followed.occurring) == values
+        assert (followed.occurring <= of_all.occurring).all()
+    assert any(right < given < count for count, given, right, _ in hand.values())
+    names = [variable.name for variable in bundle.graph.variables]
+    assert not report.followed[names.index("tokens")].occurring.any()
 
 
 def test_counts_of_spelled_answers() -> None:

@@ -60,9 +60,10 @@ def test_what_is_sought_is_resumed_too(tmp_path):
         run(tmp_path / "parts", report=stop_after(STEPS_AHEAD + 8), **changed)
     parts = run(tmp_path / "parts", extra={"resume": True}, **changed)
     assert_same(whole, parts)
-    rare = run(tmp_path / "rare", **(changed | {"seek": "rare"}))
-    ours, theirs = (result.bundle.model.state_dict().values() for result in (whole, rare))
-    assert not all(map(torch.equal, ours, theirs))
+    for other in ("rare", "edges"):
+        result = run(tmp_path / other, **(changed | {"seek": other}))
+        ours, theirs = (one.bundle.model.state_dict().values() for one in (whole, result))
+        assert not all(map(torch.equal, ours, theirs))
 
 
 def test_rows_that_would_be_shifted_beyond_the_last_position(tmp_path):

@@ -53,6 +53,10 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
         (
+            {"seek": "wrong", "interchange_seek": "edges"},
+            "--interchange-seek must be changed, rare or, as --seek, wrong",
+        ),
+        (
             {"strict_share": 0.5, "codes": "orthogonal", "shift": 3, "roll_from": "text"},
             "--strict-share needs --shift 0 under --roll-from text",
         ),
@@ -99,9 +103,11 @@ def test_record_round_trip():
     ("given", "decides"),
     [
         ({"rare": 0.5, "seek": "wrong"}, True),
+        ({"rare": 0.5, "seek": "edges"}, True),
         ({"rare": 0.5, "seek": "wrong", "method": "finetune"}, False),
         ({"interchange_seek": "wrong"}, False),
         ({"method": "interchange", "interchange_seek": "wrong"}, True),
+        ({"method": "interchange", "interchange_seek": "edges"}, True),
         ({"method": "interchange", "interchange_seek": "rare"}, False),
     ],
 )

@@ -11,12 +11,10 @@ from rinject.evaluate.edges.faithfulness import (
 from rinject.evaluate.edges.replacing import KINDS, Replacements, replacements
 from rinject.evaluate.edges.report import EdgeReport, SourceEdges, measure_edges
 from rinject.evaluate.edges.sources import IN_DISTRIBUTION, Source, draw_sources
-from rinject.evaluate.edges.structure import Edge, edges_of
 
 __all__ = [
     "IN_DISTRIBUTION",
     "KINDS",
-    "Edge",
     "EdgeFaithfulness",
     "EdgeReport",
     "Positions",
@@ -26,7 +24,6 @@ __all__ = [
     "SourceEdges",
     "draw_sources",
     "edge_faithfulness",
-    "edges_of",
     "first_to_break",
     "mean_faithfulness",
     "measure_edges",

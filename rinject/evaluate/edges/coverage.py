@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rinject.evaluate.edges.structure import Edge, edges_of
 from rinject.evaluate.progress import Progress, unseen
 from rinject.graph import Graph
+from rinject.graph.edges import Edge, edges_of
 from rinject.inject.bundle import Bundle
 from rinject.inject.data import training_examples
 from rinject.inject.rows import Rows

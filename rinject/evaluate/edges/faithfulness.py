@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from rinject.evaluate.edges.coverage import Shown
-from rinject.evaluate.edges.structure import Edge, edges_of
 from rinject.evaluate.probe.shares import Share
 from rinject.graph import Graph
+from rinject.graph.edges import Edge, edges_of
 from rinject.graph.tables import NONE
 from rinject.inject.bundle import Bundle
 from rinject.inject.fidelity import ROWS_AT_ONCE
@@ -150,21 +150,14 @@ class _Count:
         """Counts a batch: `true` and `read` [B, t, V] where `asked` [B, t]."""
         own, edge = true[..., self.edge.index], self.edge
         asked = asked & (own != NONE)
-        given = asked & self._are_inputs_right((true == NONE) | (true == read))
+        right = (true == NONE) | (true == read)  # [B, t, V]; PAD counts as right
+        given = asked & edge.are_inputs_right(right, causal=self.causal)
         self.positions += int(asked.sum())
         self.n += int(given.sum())
         self.right += int((given & (own == read[..., edge.index])).sum())
         self.seen.update(np.unique(own[given]).tolist())
         if self.shown is not None:
             self.new += int(self.shown.are_new(edge, true[given]).sum())
-
-    def _are_inputs_right(self, right: np.ndarray) -> np.ndarray:
-        """bool [B, t], from what is right of all variables [B, t, V]; PAD counts as right."""
-        here: np.ndarray = np.all(right[..., list(self.edge.here)], axis=-1)  # [B, t]
-        far: np.ndarray = np.all(right[..., list(self.edge.visible)], axis=-1)  # [B, t]
-        if self.causal:
-            return here & np.logical_and.accumulate(far, axis=1)
-        return here & np.all(far, axis=1, keepdims=True)
 
     def found(self) -> EdgeFaithfulness:
         share = Share((self.right,), self.n)

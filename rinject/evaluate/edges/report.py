@@ -16,9 +16,9 @@ from rinject.evaluate.edges.faithfulness import (
 )
 from rinject.evaluate.edges.replacing import Replacements, replacements
 from rinject.evaluate.edges.sources import Source
-from rinject.evaluate.edges.structure import edges_of
 from rinject.evaluate.progress import Progress, unseen
 from rinject.graph import Graph
+from rinject.graph.edges import edges_of
 from rinject.inject.bundle import Bundle
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rinject.graph import Aggregate, Elementwise, Graph, Node, Width
-from rinject.graph.nodes import is_constant
+import numpy as np
+
+from rinject.graph.graph import Graph
+from rinject.graph.nodes import Aggregate, Elementwise, Node, Width, is_constant
 
 Kind = Literal["elementwise", "width", "aggregate"]
 
@@ -35,6 +37,15 @@ class Edge:
     def inputs(self) -> tuple[int, ...]:
         """All of them, by their places among the graph's variables; constants are left out."""
         return (*self.visible, *self.here)
+
+    def are_inputs_right(self, right: np.ndarray, *, causal: bool) -> np.ndarray:
+        """bool [B, T]: where all inputs are right, from what is `right` of all variables
+        [B, T, V]; what is no token of a row must count as right."""
+        here: np.ndarray = np.all(right[..., list(self.here)], axis=-1)  # [B, T]
+        far: np.ndarray = np.all(right[..., list(self.visible)], axis=-1)  # [B, T]
+        if causal:
+            return here & np.logical_and.accumulate(far, axis=1)
+        return here & np.all(far, axis=1, keepdims=True)
 
     def to_record(self, graph: Graph) -> dict[str, Any]:
         """The edge by names, ready for JSON."""
