@@ -275,5 +275,6 @@ def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None
 
 
 def _is_half(settings: InjectSettings, device: torch.device) -> bool:
-    choice = settings.precision
-    return choice == "bfloat16" or (choice == "auto" and device.type == "cuda")
+    if settings.precision != "auto":
+        return settings.precision == "bfloat16"
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -113,7 +113,8 @@ def inject(
 
     `texts` are pages for L_KL; keep some aside for perplexity. `measure` sees the bundle before it
     is written, and what it returns is kept as the record's metrics. The given student's weights
-    stay as they are; on CUDA it is moved there, as the teacher.
+    stay as they are; on CUDA it is moved there, as the teacher. Its copy is trained in float32, for
+    small steps vanish in shorter types, and in the end takes the given types again.
 
     Several processes that train together (see `processes.py`) all call this, and `measure` is
     called in all; the main one alone reports and writes. Under FSDP the students of the result and
@@ -172,13 +173,22 @@ def inject(
             train(trainer, state, tell, save, measure_fidelity=measure_fidelity, clock=clock)
         # The end is saved: where measuring or writing fails, --resume begins with them.
         bundle = _bundle(injection, state, layers, task, run)
+        if not processes.is_sharded:
+            _take_types(state.model, student.model)
         metrics = dict(state.within(lambda: measure(bundle)))
-        weights = state.weights()
+        types = {name: one.dtype for name, one in student.model.named_parameters()}
+        weights = {k: one.to(types.get(k, one.dtype)) for k, one in state.weights().items()}
         if processes.is_main:
             record = replace(bundle.record, metrics=metrics)
             bundle = _kept(replace(bundle, record=record), weights, folder, directory)
         processes.wait()
     return Result(bundle, last[-1].accuracy if last else None)
+
+
+def _take_types(model: nn.Module, other: nn.Module) -> None:
+    """Gives the parameters of a model the types that they have in its like."""
+    for own, its in zip(model.parameters(), other.parameters(), strict=True):
+        own.data = own.data.to(its.dtype)
 
 
 def _fidelity(trainer: Trainer, layers: tuple[int, ...]) -> MeasureFidelity:
@@ -319,6 +329,8 @@ def _rows(injection: Injection, examples: Sequence[Example]) -> Rows:
 def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
     processes, batches = trainer.processes, trainer.batches
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.float()
     teacher = processes.placed(injection.student.model, blocks(injection.student.model))
     projection = _projection(injection, model, batches, layers)
     weigh = WORTH[injection.settings.variable_weights]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rinject.circuit import CompiledModel
 from rinject.inject import Progress, Result, inject
+from rinject.student import Student
 from rinject.tasks import Task
 
 
@@ -21,6 +22,7 @@ def run(
     directory: Path,
     *,
     kind: str = "gpt2",
+    student: Student | None = None,
     compiled: CompiledModel | None = None,
     task: Task | None = None,
     report: Callable[[Progress], Any] = lambda _: None,
@@ -30,7 +32,7 @@ def run(
     """`extra` are arguments of `inject`, `changed` are settings."""
     return inject(
         compiled or small_injection.compiled(),
-        small_injection.student(kind),
+        student or small_injection.student(kind),
         small_injection.reconciliation(),
         task or small_injection.task(),
         TEXTS,

@@ -51,6 +51,27 @@ def test_resumed_bit_for_bit(tmp_path, kind, changed):
     assert not run_path(tmp_path / "parts").exists()
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_weights_of_a_shorter_type_are_trained_in_float32(tmp_path, dtype, optimizer):
+    """Steps so small that most would vanish in the type itself."""
+    short = small_injection.student()
+    short.model.to(dtype)
+    whole = small_injection.student()
+    whole.model.load_state_dict(short.model.state_dict())
+    changed = {"optimizer": optimizer, "student_rate": 3e-5, "matrix_rate": 3e-5, "anchor": 0.0}
+    ran = run(tmp_path / "short", student=short, **changed)
+    expected = run(tmp_path / "whole", student=whole, **changed).bundle.model
+    found = load_bundle(tmp_path / "short").model
+    assert found.dtype == ran.bundle.model.dtype == dtype
+    assert short.model.dtype == dtype
+    matrices = [name for name, one in found.named_parameters() if one.ndim == 2 and "h." in name]
+    for name in matrices:
+        own, its, before = (one.get_parameter(name) for one in (found, expected, short.model))
+        assert (own == its.to(dtype)).float().mean() > 0.9
+        assert (own != before).float().mean() > 0.1
+
+
 def test_what_is_sought_is_resumed_too(tmp_path):
     """Blocks of steps are drawn by what was measured before them, and one is left half done."""
     changed = {"steps": 2 * STEPS_AHEAD + 6, "rare": 0.9, "seek": "wrong", "eval_every": 10}
