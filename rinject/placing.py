@@ -49,6 +49,8 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
     try:
         new.chmod(0o777 & ~_umask())
         yield new
+        for file in filter(Path.is_file, new.rglob("*")):
+            file.chmod(0o666 & ~_umask())  # safetensors writes for the owner's eyes alone
         _put_in_place(new, directory)
     finally:
         shutil.rmtree(new, ignore_errors=True)

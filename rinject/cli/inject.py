@@ -13,13 +13,14 @@ import typer
 from rinject.cli.bundle_task import TrustTask
 from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture
+from rinject.cli.injection_options import injection_options
+from rinject.cli.injection_place import check_new, stopped_settings
 from rinject.cli.like import Like, Wanted
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
-from rinject.cli.setting_options import with_setting_options
 from rinject.cli.training_display import training_display
-from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS, InjectSettings
+from rinject.inject.settings import InjectSettings
 from rinject.lang import Program, load_program
 
 if TYPE_CHECKING:
@@ -41,21 +42,7 @@ def register(app: typer.Typer) -> None:
     )(inject)
 
 
-def default_words(name: str) -> str:
-    """A setting's default, as the help says it."""
-    default = getattr(InjectSettings, name)
-    words = ["none" if default is None else str(default)]
-    if name in TINY:
-        words.append(f"for tiny {TINY[name]}")
-    words += [
-        f"for tiny with {program} {own[name]}"
-        for program, own in TINY_PROGRAMS.items()
-        if name in own
-    ]
-    return "; ".join(words)
-
-
-@with_setting_options(InjectSettings, CHOICES, default_words)
+@injection_options()
 def inject(
     file: Annotated[
         Path | None,
@@ -84,7 +71,7 @@ def inject(
     like: Like = None,
     trust_task: TrustTask = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue a run that was stopped.")
+        bool, typer.Option("--resume", help="Continue a run that was stopped, with its settings.")
     ] = False,
     test_examples: Annotated[
         int, typer.Option(min=1, help="Unseen examples for the figures at the end.")
@@ -103,7 +90,13 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = with_text_found(wanted.settings(base, program, settings))  # before loading anything
+    chosen = wanted.settings(base, program, settings)  # all that is checked before loading anything
+    directory = output or OUTPUT / f"{program.name}-{chosen.method}"
+    if resume:
+        chosen = stopped_settings(directory, chosen, settings)
+    chosen = with_text_found(chosen)
+    if not resume:
+        check_new(directory, program, chosen, base)
 
     from rinject.student import device_of, load_student
 
@@ -116,7 +109,6 @@ def inject(
             dtype=base.dtype,
             trust_remote_code=trust_remote_code,
         )
-    directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     begun = time.monotonic()
     before = None if settings.get("text") else wanted.text_sha256
     result = run_injection(

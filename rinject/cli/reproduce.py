@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rinject.cli.console import note, progress_bar, show_warnings
-from rinject.cli.inject import default_words, run_injection, with_text_found
+from rinject.cli.inject import run_injection, with_text_found
+from rinject.cli.injection_options import injection_options
+from rinject.cli.injection_place import made_before
 from rinject.cli.like import TINY, Model
 from rinject.cli.memory import remember_bundle
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
@@ -28,14 +30,12 @@ from rinject.cli.reproduce_plan import (
     QUICK,
     Injection,
     injections,
-    is_made,
     methods_of,
     programs_of,
     seeds_of,
 )
-from rinject.cli.setting_options import with_setting_options
 from rinject.errors import RinjectError
-from rinject.inject.settings import CHOICES, InjectSettings
+from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: rinject reproduce --model tiny --quick")(reproduce)
 
 
-@with_setting_options(InjectSettings, CHOICES, default_words, without=("method", "seed"))
+@injection_options(without=("method", "seed"))
 def reproduce(
     files: Annotated[
         list[Path] | None,
@@ -109,7 +109,9 @@ def reproduce(
     check_report_place(output / REPORT)
     store = Store(output / RESULTS)
     with held_run_folder(output), _way_on():
-        made = [is_made(one, base) for one in plan]  # before anything takes long
+        made = [
+            made_before(one.directory, one.program, one.settings, base) for one in plan
+        ]  # before anything takes long
         random_inputs = VERIFIED_QUICK if quick else VERIFIED
         compiled = {one.name: _compiled(one, store, random_inputs, json) for one in programs}
         _inject(plan, made, base, effort, trust_remote_code, json)

@@ -6,16 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rinject.errors import InputError
-from rinject.inject.settings import CHOICES, InjectSettings, flag
+from rinject.inject.settings import CHOICES, InjectSettings
 from rinject.lang import Program, load_program
 from rinject.lang.diagnostics import did_you_mean
-
-if TYPE_CHECKING:
-    from rinject.cli.like import Model
-    from rinject.inject.record import BundleRecord
 
 PROGRAMS = ("shuffle_dyck.rasp", "count.rasp", "int_sum.rasp")
 """The paper's, in the folder `programs`."""
@@ -97,41 +92,3 @@ def _name(program: Program, settings: InjectSettings) -> str:
     """A seed is named where it is not the usual one."""
     seed = "" if settings.seed == InjectSettings.seed else f"-{settings.seed}"
     return f"{program.name}-{settings.method}{seed}"
-
-
-def is_made(injection: Injection, model: Model) -> bool:
-    """Whether the bundle is there, and complete.
-
-    Raises InputError where it was made from another program or student, or with other settings: it
-    took long to make, so it is not overwritten.
-    """
-    from rinject.inject.bundle import OWN_FILE, read_record
-
-    directory = injection.directory
-    if not (directory / OWN_FILE).is_file():
-        return False
-    record = read_record(directory)
-    if difference := _difference(injection, model, record):
-        raise InputError(
-            f"{directory} was made with {difference}",
-            hint="choose another --output, or remove that bundle to make it anew",
-        )
-    return all((directory / name).is_file() for name in record.files)
-
-
-def _difference(injection: Injection, model: Model, record: BundleRecord) -> str | None:
-    """The first thing that is not as it should be."""
-    if record.program.sha256 != injection.program.sha256:
-        return f"another text of the program {injection.program.name}"
-    here = Path(model.name)
-    name = str(here.absolute()) if record.base.name == str(here.absolute()) else model.name
-    if record.base.name != name:
-        return f"the student {record.base.name}, not {model.name}"
-    if model.revision not in (None, record.base.revision):
-        return f"revision {record.base.revision} of the student, not {model.revision}"
-    wanted, found = injection.settings.run_record(), record.settings.run_record()
-    by_tokens = {"task_rows"} if injection.settings.task_tokens else set()
-    for setting in sorted((set(wanted) & set(found)) - by_tokens):  # which ones depends on --seek
-        if wanted[setting] != found[setting]:
-            return f"{flag(setting)} {found[setting]}, not {wanted[setting]}"
-    return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping, Sequence
 from textwrap import dedent
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
+METAVARS: dict[Any, str] = {int: "N", int | None: "N", float: "X"}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -18,23 +18,27 @@ def with_setting_options(
     settings: type,
     choices: Mapping[str, tuple[str, ...]],
     defaults: Callable[[str], str],
+    groups: Mapping[str, Sequence[str]],
     without: Collection[str] = (),
 ) -> Callable[[Command], Command]:
     """Replaces a command's ``**settings`` by one option for each field of the dataclass.
 
     Options that are not given arrive as None. ``choices`` names the fields that take one of a few
-    words, ``defaults`` says in words what a field's default is. Fields in ``without`` get none.
+    words, which their docstrings name, ``defaults`` says in words what a field's default is, and
+    ``groups`` which fields stand under which head of the help. Those in ``without`` get none.
     """
     docs, types = field_docs(settings), get_type_hints(settings)
     options = [
         _option(
-            field.name,
-            Literal[choices[field.name]] if field.name in choices else types[field.name],
-            docs[field.name],
-            defaults(field.name),
+            name,
+            Literal[choices[name]] if name in choices else types[name],
+            docs[name],
+            defaults(name),
+            group,
         )
-        for field in fields(settings)
-        if field.name not in without
+        for group, names in groups.items()
+        for name in names
+        if name not in without
     ]
 
     def decorate(command: Command) -> Command:
@@ -62,11 +66,18 @@ def field_docs(settings: type) -> dict[str, str]:
     return docs
 
 
-def _option(name: str, kind: Any, doc: str, default: str) -> inspect.Parameter:
+def _option(name: str, kind: Any, doc: str, default: str, group: str) -> inspect.Parameter:
     flag = "--" + name.replace("_", "-")
     if kind is bool:
         flag += f"/--no-{flag[2:]}"
-    option = typer.Option(flag, help=doc, show_default=default)
+    option = typer.Option(
+        flag,
+        help=doc,
+        show_default=default,
+        rich_help_panel=group,
+        # What a field takes would take the help's place in a narrow terminal.
+        metavar=None if kind is bool else METAVARS.get(kind, "WORD"),
+    )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -27,7 +27,10 @@ def check_positions(model: PreTrainedModel, rows: Rows) -> None:
     """Raises InputError where a prompt and its answer have more tokens than the student takes."""
     most, longest = most_positions(model), int(rows.lengths.max(initial=0))
     if most is not None and longest > most:
-        raise InputError(f"a prompt has {longest} tokens, the student has {most} positions")
+        raise InputError(
+            f"a prompt and its answer have {longest} tokens, the student has {most} positions",
+            hint="use a student with more, or shorter inputs",
+        )
 
 
 def check_shift(model: PreTrainedModel, longest: int, shift: int) -> None:

@@ -266,7 +266,10 @@ def _trainer(
         check_positions(injection.student.model, part)
     most = most_positions(injection.student.model)
     if most is not None and settings.text_tokens > most:
-        raise InputError(f"--text-tokens is {settings.text_tokens}, the student has {most}")
+        raise InputError(
+            f"--text-tokens is {settings.text_tokens}, the student has {most} positions",
+            hint=f"--text-tokens {most} at most",
+        )
     check_shift(injection.student.model, _widest(rows, settings), settings.shift)
     interventions = None
     if settings.is_interchange:

@@ -26,7 +26,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from rinject.errors import InputError
 from rinject.inject.failures import explained_writing
-from rinject.inject.state import DamagedCheckpoint, State
+from rinject.inject.state import DamagedCheckpoint, State, read_run
 from rinject.placing import clear_leftovers
 
 KEPT = 2
@@ -69,13 +69,30 @@ class RunFolder:
         steps = {path: step for path, step in found if step is not None}
         return sorted(steps, key=steps.__getitem__, reverse=True)
 
-    def begin(self) -> None:
-        """Makes room for a new run. Raises InputError where an unfinished one would be lost."""
+    def check_new(self) -> None:
+        """Raises InputError where an unfinished run would be lost to a new one."""
         if found := self.checkpoints():
             raise InputError(
                 f"{self.path} holds an unfinished run, stopped after step {_step(found[0])}",
                 hint="continue it with --resume, or remove the folder to begin anew",
             )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run, by name, of the newest checkpoint that can be read.
+
+        Raises InputError where there is none.
+        """
+        for path, before in self._from_newest():
+            try:
+                return dict(read_run(path)["settings"])
+            except DamagedCheckpoint:
+                if before is None:
+                    raise
+        raise AssertionError  # there is a checkpoint, so the loop has returned or raised
+
+    def begin(self) -> None:
+        """Makes room for a new run. Raises InputError where an unfinished one would be lost."""
+        self.check_new()
         if self.is_main:
             self.metrics.unlink(missing_ok=True)
             shutil.rmtree(self.board, ignore_errors=True)
@@ -107,18 +124,22 @@ class RunFolder:
 
         Raises InputError: there is none, or it belongs to another run.
         """
-        found = self.checkpoints()
-        if not found:
-            raise InputError(
-                f"there is no checkpoint in {self.path}", hint="start without --resume"
-            )
-        for path, before in zip(found, [*found[1:], None], strict=True):
+        for path, before in self._from_newest():
             try:
                 return state.load(path, run)
             except DamagedCheckpoint as error:
                 if before is None:
                     raise
                 warn(f"{error.message}: continuing from {before.name}")
+
+    def _from_newest(self) -> list[tuple[Path, Path | None]]:
+        """The checkpoints, each with the one before it. Raises InputError where there is none."""
+        found = self.checkpoints()
+        if not found:
+            raise InputError(
+                f"there is no checkpoint in {self.path}", hint="start without --resume"
+            )
+        return list(zip(found, [*found[1:], None], strict=True))
 
     def clear(self) -> None:
         """After the end: all goes but what TensorBoard may be showing."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from rinject.errors import InputError
@@ -142,7 +143,8 @@ class InjectSettings:
     """Weight of L_KL, the divergence from the untouched student on ordinary text."""
     roll: str = "final-result"
     """Which subspace the answer must travel through after the last aligned layer: the map's rows
-    of the program's output (the authors' code), its whole `subspace` (the paper), or `none`."""
+    of the program's output, `final-result` (the authors' code), its whole `subspace` (the paper),
+    or `none`."""
     roll_share: float = 1.0
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
@@ -176,7 +178,8 @@ class InjectSettings:
     """Compile the program with a layer for each of its steps, so that interventions reach every
     edge between its variables, not only those from layer to layer (the student must be as deep)."""
     layer_map: str = "one-to-one"
-    """Compiled layer i is aligned with student layer i, or `stretched` over the student."""
+    """Compiled layer i is aligned with student layer i (`one-to-one`), or they are `stretched` over
+    the student."""
     last_layer: int | None = None
     """Student layer that the last compiled layer is stretched to; by default a sixth of the
     student's layers stay free after it."""
@@ -255,6 +258,7 @@ class InjectSettings:
     def _check_number(self, name: str, least: int) -> None:
         value = getattr(self, name)
         _check(value >= least, name, f"must be at least {least}, not {value}")
+        _check(isfinite(value), name, f"must be a number, not {value}")
 
     @classmethod
     def for_student(

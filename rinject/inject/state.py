@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -213,11 +214,22 @@ def rate_factor(step: int, settings: InjectSettings) -> float:
     return min(1.0, rising, falling)
 
 
+def read_run(path: Path) -> dict[str, Any]:
+    """Which run a checkpoint belongs to. Raises DamagedCheckpoint."""
+    with _opened(path) as (_, header):
+        return dict(header["run"])
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with _opened(path) as (file, header):
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["checkpoint"])
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file, json.loads((file.metadata() or {})["checkpoint"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise DamagedCheckpoint(
             f"the checkpoint {path} is damaged", hint=f"remove {path.parent} to begin anew"

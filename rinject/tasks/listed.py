@@ -134,7 +134,7 @@ def _source(path: Path) -> TaskSource:
         return TaskSource.of(path, read(path))
     except FileNotFoundError:
         near = [p.name for p in path.parent.glob("*.jsonl")]
-        hint = did_you_mean(path.name, near, otherwise="`examples` names a file beside the program")
+        hint = did_you_mean(path.name, near, otherwise="give a file with a line for each")
         raise InputError(f"there are no examples {path}", hint=hint) from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from None

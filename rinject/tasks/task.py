@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 from typing import Any, Literal, Protocol, get_args
 
-from rinject.errors import RinjectError
+from rinject.errors import InputError, RinjectError
 from rinject.lang import Header
 from rinject.lang.header import INPUT_SLOT
 
@@ -21,7 +21,7 @@ TEST_BUCKETS = range(0, 8)
 VALIDATION_BUCKETS = range(8, 12)
 
 
-class Exhausted(RinjectError):
+class Exhausted(InputError):
     """A task has no new inputs left in a split."""
 
 

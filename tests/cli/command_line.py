@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,3 +62,18 @@ def run(*arguments: str | Path, where: Path) -> Ran:
     with chdir(where), redirect_stdout(out), redirect_stderr(err):
         code = main([str(argument) for argument in arguments])
     return Ran(code, out.getvalue(), err.getvalue())
+
+
+def interrupted(metrics: Path, command: Callable[[], Ran]) -> Ran:
+    """What a command does that is interrupted as by Ctrl-C once the file has its first line."""
+
+    def interrupt() -> None:
+        while not (metrics.is_file() and metrics.read_bytes()):
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = threading.Thread(target=interrupt, daemon=True)
+    watcher.start()
+    ran = command()
+    watcher.join()
+    return ran

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import INJECT, run
+from command_line import INJECT, PROGRAM, interrupted, run
 
 from rinject.cli.console import stdout
-from rinject.inject import load_bundle
+from rinject.inject import load_bundle, run_path
 
 BUNDLE = Path("bundles", "shuffle_dyck-tracr-injection")
 
@@ -40,6 +40,46 @@ def test_inject_as_json(here: Path, student: Path) -> None:
     assert "warning: the program never tells" in ran.err
     assert ran.json["bundle"] == "made"
     assert {"accuracy", "base_accuracy", "perplexity", "fidelity"} <= set(ran.json)
+
+
+def test_a_stopped_run_goes_on_with_its_settings(here: Path, student: Path) -> None:
+    where = ("inject", "dyck.rasp", "-m", student, "-o", "made")
+    command = (*where, *INJECT, "--steps", "300", "--log-every", "1")
+    metrics = run_path(here / "made") / "metrics.jsonl"
+    stopped = interrupted(metrics, lambda: run(*command, where=here))
+    assert stopped.code == 1
+    assert "continue with --resume" in stopped.err
+    again = run(*command, where=here)
+    assert again.code == 2
+    assert "holds an unfinished run" in again.err
+    other = run(*where, "--resume", "--steps", "301", where=here)
+    assert other.code == 2
+    assert "the checkpoint was made with --steps 300, now it is 301" in other.err
+    went_on = run(*where, "--resume", "--test-examples", "30", where=here)
+    assert went_on.code == 0, went_on.err
+    record = load_bundle(here / "made").record
+    assert (record.settings.steps, record.settings.task_rows) == (300, 3)
+    over = run(*where, "--resume", where=here)
+    assert over.code == 2
+    assert "made is finished, there is nothing to continue" in over.err
+
+
+def test_another_bundle_is_not_overwritten(here: Path, student: Path) -> None:
+    command = ("inject", "dyck.rasp", "-m", student, "-o", "made", *INJECT)
+    assert run(*command, where=here).code == 0
+    before = (here / "made" / "model.safetensors").read_bytes()
+    assert run(*command, where=here).code == 0  # the same again
+    assert (here / "made" / "model.safetensors").read_bytes() == before
+    other = run(*command, "--seed", "43", where=here)
+    assert other.code == 2
+    assert "made was made with --seed 42, not 43" in other.err
+    assert "remove that bundle to make it anew" in other.err
+    (here / "other.rasp").write_text(PROGRAM.replace("program shuffle_dyck", "program other"))
+    other = run("inject", "other.rasp", "-m", student, "-o", "made", *INJECT, where=here)
+    assert other.code == 2
+    assert "made with the program shuffle_dyck, not other" in other.err
+    (here / "made" / "rinject.safetensors").write_bytes(b"damaged")
+    assert run(*command, "--seed", "43", where=here).code == 0
 
 
 def test_resume_without_a_checkpoint(here: Path, student: Path) -> None:

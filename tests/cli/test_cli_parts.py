@@ -12,8 +12,9 @@ from rich.console import Console
 
 from rinject.cli.blocks import Cell, print_blocks, visible
 from rinject.cli.inject import inject
+from rinject.cli.injection_options import GROUPS
 from rinject.cli.setting_options import field_docs, with_setting_options
-from rinject.inject.settings import InjectSettings
+from rinject.inject.settings import CHOICES, InjectSettings
 
 
 @dataclass
@@ -49,18 +50,31 @@ def test_blanks_of_a_token_are_visible() -> None:
 
 def test_every_setting_has_its_option() -> None:
     options = inspect.signature(inject).parameters
-    names = [field.name for field in fields(InjectSettings)]
-    assert [name for name in options if name in names] == names
-    assert set(field_docs(InjectSettings)) == set(names)
+    names = {field.name for field in fields(InjectSettings)}
+    grouped = [name for group in GROUPS.values() for name in group]
+    assert len(grouped) == len(names)
+    assert names == set(grouped)
+    assert [name for name in options if name in names] == grouped
+    assert set(field_docs(InjectSettings)) == names
+
+
+def test_the_help_of_a_setting_names_the_words_it_takes() -> None:
+    docs = field_docs(InjectSettings)
+    for name, words in CHOICES.items():
+        for word in words:
+            assert f"`{word}`" in docs[name], (name, word)
 
 
 def test_options_come_from_the_fields() -> None:
-    @with_setting_options(Settings, {"way": ("up", "down")}, lambda name: f"default {name}")
+    choices, groups = {"way": ("up", "down")}, {"Where": ["way"], "How": ["speed"]}
+
+    @with_setting_options(Settings, choices, lambda name: f"default {name}", groups)
     def command(flag: bool = False, **settings: Any) -> None: ...
 
     parameters = inspect.signature(command).parameters
-    assert list(parameters) == ["flag", "speed", "way"]
+    assert list(parameters) == ["flag", "way", "speed"]
     speed = parameters["speed"].annotation.__metadata__[0]
     assert speed.help == "How fast, in steps."
     assert speed.show_default == "default speed"
+    assert (speed.rich_help_panel, speed.metavar) == ("How", "N")
     assert parameters["way"].default is None

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
-from command_line import INJECT, PROGRAM, Ran, run
+from command_line import INJECT, PROGRAM, Ran, interrupted, run
 
-from rinject.cli.inject import default_words
+from rinject.cli.injection_options import default_words
 from rinject.cli.reproduce_plan import injections
 from rinject.evaluate.results import load_results
 from rinject.inject import InjectSettings, load_bundle, run_path
@@ -172,16 +168,7 @@ def test_bits_can_do_without_points(here: Path) -> None:
 def test_an_interrupted_injection_goes_on(here: Path, student: Path) -> None:
     steps = ("--steps", "400", "--log-every", "1", "--methods", "finetune")
     metrics = run_path(here / "out" / "bundles" / "shuffle_dyck-finetune") / "metrics.jsonl"
-
-    def interrupt() -> None:
-        while not (metrics.is_file() and metrics.read_bytes()):
-            time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    watcher = threading.Thread(target=interrupt, daemon=True)
-    watcher.start()
-    stopped = reproduce(here, student, *steps)
-    watcher.join()
+    stopped = interrupted(metrics, lambda: reproduce(here, student, *steps))
     assert stopped.code == 1
     assert "stopped after step" in stopped.err
     assert "the same command goes on from here" in stopped.err

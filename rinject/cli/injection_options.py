@@ -1,0 +1,65 @@
+"""The settings of an injection as command-line options, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from rinject.cli.setting_options import with_setting_options
+from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS, InjectSettings
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "What is trained": (
+        "method", "alpha", "beta", "gamma", "steps", "seed",
+    ),
+    "The map, and how it is aligned": (
+        "alignment", "positions", "variable_weights", "maps", "codes", "whiten", "balance",
+        "answer_share", "digital", "stepwise", "layer_map", "last_layer",
+    ),
+    "Examples": (
+        "data", "examples", "task_rows", "task_tokens", "similar_lengths", "rare", "seek", "shift",
+        "end_answers", "answer_balance",
+    ),
+    "The roll": (
+        "roll", "roll_share", "roll_from", "strict_share",
+    ),
+    "Interventions (--method interchange)": (
+        "interchange_start", "interchange_every", "interchange_share", "interchange_tries",
+        "interchange_seek", "interchange_rest",
+    ),
+    "Text": (
+        "text", "text_rows", "text_tokens", "kl_every",
+    ),
+    "Optimizer": (
+        "optimizer", "matrix_rate", "student_rate", "map_rate", "warmup", "decay", "weight_decay",
+        "anchor",
+    ),
+    "Speed and memory": (
+        "device", "precision", "threads", "forward", "compile", "checkpoint_activations",
+    ),
+    "Watching and safety": (
+        "log_every", "eval_every", "eval_examples", "suite_examples", "checkpoint_minutes",
+    ),
+}  # fmt: skip
+"""The settings by what they are about, in the order of the help."""
+
+
+def injection_options(without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Replaces a command's ``**settings`` by an option for each setting but those `without`."""
+    return with_setting_options(InjectSettings, CHOICES, default_words, GROUPS, without)
+
+
+def default_words(name: str) -> str:
+    """A setting's default, as the help says it."""
+    default = getattr(InjectSettings, name)
+    words = ["none" if default is None else str(default)]
+    if name in TINY:
+        words.append(f"for tiny {TINY[name]}")
+    words += [
+        f"for tiny with {program} {own[name]}"
+        for program, own in TINY_PROGRAMS.items()
+        if name in own
+    ]
+    return "; ".join(words)

@@ -1,0 +1,100 @@
+"""Where a bundle goes: what must not be lost there, and what a stopped run goes on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rinject.errors import InputError
+from rinject.inject.settings import InjectSettings, flag
+from rinject.lang import Program
+
+if TYPE_CHECKING:
+    from rinject.cli.like import Model
+    from rinject.inject.record import BundleRecord
+
+
+def check_new(directory: Path, program: Program, settings: InjectSettings, model: Model) -> None:
+    """Raises InputError where something else is, an unfinished run, or another bundle.
+
+    One that cannot be read any more is in nobody's way.
+    """
+    from rinject.inject.bundle import OWN_FILE, read_record
+    from rinject.inject.run_folder import RunFolder, run_path
+    from rinject.placing import check_target
+
+    check_target(directory, OWN_FILE)
+    RunFolder(run_path(directory)).check_new()
+    try:
+        record = read_record(directory)
+    except InputError:
+        return
+    _check_alike(directory, record, program, settings, model)
+
+
+def made_before(directory: Path, program: Program, settings: InjectSettings, model: Model) -> bool:
+    """Whether the bundle is there, and complete.
+
+    Raises InputError where it was made from another program or student, or with other settings: it
+    took long to make, so it is not overwritten.
+    """
+    from rinject.inject.bundle import OWN_FILE, read_record
+
+    if not (directory / OWN_FILE).is_file():
+        return False
+    record = read_record(directory)
+    _check_alike(directory, record, program, settings, model)
+    return all((directory / name).is_file() for name in record.files)
+
+
+def _check_alike(
+    directory: Path, record: BundleRecord, program: Program, settings: InjectSettings, model: Model
+) -> None:
+    if difference := _difference(record, program, settings, model):
+        raise InputError(
+            f"{directory} was made with {difference}",
+            hint="choose another --output, or remove that bundle to make it anew",
+        )
+
+
+def _difference(
+    record: BundleRecord, program: Program, settings: InjectSettings, model: Model
+) -> str | None:
+    """The first thing that is not as it should be."""
+    if record.program.name != program.name:
+        return f"the program {record.program.name}, not {program.name}"
+    if record.program.sha256 != program.sha256:
+        return f"another text of the program {program.name}"
+    here = Path(model.name)
+    name = str(here.absolute()) if record.base.name == str(here.absolute()) else model.name
+    if record.base.name != name:
+        return f"the student {record.base.name}, not {model.name}"
+    if model.revision not in (None, record.base.revision):
+        return f"revision {record.base.revision} of the student, not {model.revision}"
+    wanted, found = settings.run_record(), record.settings.run_record()
+    by_tokens = {"task_rows"} if settings.task_tokens else set()
+    for setting in sorted((set(wanted) & set(found)) - by_tokens):  # which ones depends on --seek
+        if wanted[setting] != found[setting]:
+            return f"{flag(setting)} {found[setting]}, not {wanted[setting]}"
+    return None
+
+
+def stopped_settings(
+    directory: Path, settings: InjectSettings, given: Mapping[str, Any]
+) -> InjectSettings:
+    """The settings of the run that was stopped there, but for those that are `given`.
+
+    Those that are not the run's own, such as how often it reports, are as in `settings`. Raises
+    InputError where there is no such run.
+    """
+    from rinject.inject.bundle import OWN_FILE
+    from rinject.inject.run_folder import RunFolder, run_path
+
+    folder = RunFolder(run_path(directory))
+    if not folder.checkpoints() and (directory / OWN_FILE).is_file():
+        raise InputError(
+            f"{directory} is finished, there is nothing to continue",
+            hint="without --resume it is made anew",
+        )
+    return settings.changed(folder.settings()).changed(given)
