@@ -40,8 +40,8 @@ class EdgeFaithfulness:
 
     edge: Edge
     right: Share
-    """Of the positions where all inputs are right, those where the variable is. The interval takes
-    positions as independent, which those of one row are not quite."""
+    """Of the positions where all inputs are right, those where the variable is. Positions of one
+    row go together, so the interval is that of as many cases as there are rows."""
     positions: int
     """All positions where the variable has a value."""
     values: int
@@ -108,7 +108,7 @@ def edge_faithfulness(
     """
     counts = [_Count(bundle.graph, edge, shown) for edge in edges_of(bundle.graph)]
     targets = Targets(bundle.graph, bundle.reconciliation)
-    for _, batch in rows.by_length(ROWS_AT_ONCE):
+    for places, batch in rows.by_length(ROWS_AT_ONCE):
         ids = targets.program_ids(batch)  # [B, t]
         true = bundle.graph.variable_values(ids)  # [B, t, V]
         read = read_where_held(bundle, batch)[:, : ids.shape[1]]  # [B, t, V]
@@ -116,7 +116,7 @@ def edge_faithfulness(
         if positions == "answer":
             asked = asked & batch.before_answer()[:, : ids.shape[1]]
         for count in counts:
-            count.add(true, read, asked)
+            count.add(true, read, asked, places)
     return tuple(count.found() for count in counts)
 
 
@@ -145,9 +145,13 @@ class _Count:
         self.edge, self.causal, self.shown = edge, graph.causal, shown
         self.positions = self.right = self.n = self.new = 0
         self.seen: set[int] = set()
+        self.rows: set[int] = set()
 
-    def add(self, true: np.ndarray, read: np.ndarray, asked: np.ndarray) -> None:
-        """Counts a batch: `true` and `read` [B, t, V] where `asked` [B, t]."""
+    def add(
+        self, true: np.ndarray, read: np.ndarray, asked: np.ndarray, places: np.ndarray
+    ) -> None:
+        """Counts a batch: `true` and `read` [B, t, V] where `asked` [B, t], of the rows at
+        `places` [B]."""
         own, edge = true[..., self.edge.index], self.edge
         asked = asked & (own != NONE)
         right = (true == NONE) | (true == read)  # [B, t, V]; PAD counts as right
@@ -156,10 +160,11 @@ class _Count:
         self.n += int(given.sum())
         self.right += int((given & (own == read[..., edge.index])).sum())
         self.seen.update(np.unique(own[given]).tolist())
+        self.rows.update(places[given.any(axis=1)].tolist())
         if self.shown is not None:
             self.new += int(self.shown.are_new(edge, true[given]).sum())
 
     def found(self) -> EdgeFaithfulness:
-        share = Share((self.right,), self.n)
+        share = Share((self.right,), self.n, frozenset(self.rows))
         new = None if self.shown is None else self.new
         return EdgeFaithfulness(self.edge, share, self.positions, len(self.seen), new)
