@@ -51,6 +51,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
+        ({"alpha": float("inf")}, "--alpha must be a number, not inf"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
         (
             {"seek": "wrong", "interchange_seek": "edges"},
