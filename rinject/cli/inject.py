@@ -15,7 +15,7 @@ from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout
 from rinject.cli.drawing import check_picture
 from rinject.cli.injection_options import injection_options
 from rinject.cli.injection_place import check_new, stopped_settings
-from rinject.cli.like import Like, Wanted
+from rinject.cli.like import Like, Recipe, Wanted
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
@@ -69,6 +69,7 @@ def inject(
         typer.Option("--output", "-o", help="The bundle.", show_default="bundles/PROGRAM-METHOD"),
     ] = None,
     like: Like = None,
+    recipe: Recipe = None,
     trust_task: TrustTask = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run that was stopped, with its settings.")
@@ -90,7 +91,9 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = wanted.settings(base, program, settings)  # all that is checked before loading anything
+    chosen = wanted.settings(
+        base, program, recipe, settings
+    )  # all that is checked before loading anything
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     if resume:
         chosen = stopped_settings(directory, chosen, settings)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from rinject.cli.bundle_task import find_recorded_task
+from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program, load_program
 
@@ -26,6 +27,25 @@ Like = Annotated[
         show_default="none",
     ),
 ]
+
+
+Recipe = Annotated[
+    Literal["paper", "tiny"] | None,
+    typer.Option(
+        metavar="WORD",
+        help="Which defaults the settings below have: the `paper`'s, or those of `tiny`, which were"
+        " judged by fidelity.",
+        show_default="tiny for tiny, else paper",
+    ),
+]
+
+
+def default_settings(
+    model: str, recipe: str | None, program: str, given: Mapping[str, Any]
+) -> InjectSettings:
+    """The settings that are given, the others as in a recipe, by default that of the student."""
+    is_tiny = recipe == TINY or (recipe is None and model == TINY)
+    return InjectSettings.for_student(is_tiny, program, **given)
 
 
 @dataclass(frozen=True)
@@ -68,11 +88,17 @@ class Wanted:
             return Model(base.name, revision or base.revision, dtype or base.dtype)
         return Model(name or TINY, revision, dtype or "float32")
 
-    def settings(self, model: Model, program: Program, given: Mapping[str, Any]) -> InjectSettings:
+    def settings(
+        self, model: Model, program: Program, recipe: str | None, given: Mapping[str, Any]
+    ) -> InjectSettings:
         """The settings that are given, the others the bundle's or the defaults of student and
         program."""
         if self.like is None:
-            return InjectSettings.for_student(model.name == TINY, program.name, **given)
+            return default_settings(model.name, recipe, program.name, given)
+        if recipe is not None:
+            raise InputError(
+                "--recipe does not go with --like", hint="the bundle's settings are a recipe"
+            )
         return self.like.settings.changed(given)
 
     def task(self, program: Program, named: str | None, trusted: bool) -> Task:

@@ -14,7 +14,7 @@ from rinject.cli.console import note, progress_bar, show_warnings
 from rinject.cli.inject import run_injection, with_text_found
 from rinject.cli.injection_options import injection_options
 from rinject.cli.injection_place import made_before
-from rinject.cli.like import TINY, Model
+from rinject.cli.like import TINY, Model, Recipe, default_settings
 from rinject.cli.memory import remember_bundle
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
 from rinject.cli.report_options import (
@@ -64,6 +64,7 @@ def reproduce(
     revision: Revision = None,
     dtype: Annotated[Type, typer.Option(help=TYPE)] = "float32",
     trust_remote_code: TrustRemoteCode = False,
+    recipe: Recipe = None,
     methods: Annotated[
         str, typer.Option(help="Some of the methods, with commas between them.")
     ] = ",".join(METHODS),
@@ -91,7 +92,7 @@ def reproduce(
     chosen = {name: value for name, value in settings.items() if value is not None}
     given = (QUICK if quick else {}) | chosen
     by_program = {
-        one.name: with_text_found(InjectSettings.for_student(model == TINY, one.name, **given))
+        one.name: with_text_found(default_settings(model, recipe, one.name, given))
         for one in programs
     }
     plan = injections(programs, wanted, numbers, by_program, output / BUNDLES)

@@ -13,7 +13,7 @@ import torch
 from command_line import INJECT, run
 from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
 
-from rinject.inject import load_bundle
+from rinject.inject import InjectSettings, load_bundle
 from rinject.student.quiet import quiet
 
 PROGRAM = Path(__file__).parents[2] / "programs" / "shuffle_dyck.rasp"
@@ -71,6 +71,27 @@ def test_a_layer_for_each_step_of_the_program(here: Path, student: Path) -> None
     assert len(bundle.record.layers) == 3
     probed = run("probe", "--edges", "-b", "made", "--n", "10", "--json", where=here)
     assert probed.code == 0, probed.err
+
+
+def test_the_recipe_of_tiny_for_another_student(here: Path, student: Path) -> None:
+    command = ("inject", "dyck.rasp", "-m", student, "-o", "made", "--codes", "free")
+    ran = run(*command, "--recipe", "tiny", *INJECT, where=here)
+    assert ran.code == 0, ran.err
+    settings = load_bundle(here / "made").record.settings
+    assert settings == InjectSettings.for_student(True).changed(
+        settings_given(INJECT) | {"codes": "free", "text": settings.text}
+    )
+    ran = run("inject", "--like", "made", "--recipe", "paper", where=here)
+    assert ran.code == 2
+    assert "--recipe does not go with --like" in ran.err
+
+
+def settings_given(options: list[str]) -> dict[str, Any]:
+    """The settings among options, which are flags and values in turn."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    given = {flag.removeprefix("--").replace("-", "_"): value for flag, value in pairs}
+    types = {"alignment": str, "device": str, "student_rate": float}
+    return {k: types.get(k, int)(v) for k, v in given.items() if k != "test_examples"}
 
 
 def test_codes_that_do_not_fit(here: Path, student: Path) -> None:
