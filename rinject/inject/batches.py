@@ -19,6 +19,7 @@ from rinject.inject.randomness import generator
 from rinject.inject.rarity import ErrorHistory, Errors, Rarity, ValueWorth, worth_of_errors
 from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
+from rinject.inject.swap_places import rest_of_others
 from rinject.inject.targets import Targets
 from rinject.inject.weighing import position_weights, token_weights
 from rinject.tokens import Reconciliation
@@ -58,6 +59,9 @@ class Batch:
     strict: Tensor | None = None
     """bool [L - 1, B]: which task rows keep the variables' codes alone, at each aligned stream
     before the last; None where that is none of them."""
+    rest: Tensor | None = None
+    """int64 [2, R]: positions of the task rows and, for each, where what the roll does not keep
+    comes from; None where it comes from the same position of the row before."""
     swaps: tuple[LayerSwaps, ...] = ()
     """The interventions on the task rows, if any, in the order of their streams; the answers are
     those that they lead to."""
@@ -159,6 +163,7 @@ class Batches:
             shifts=self._shifts(step, len(answered)),
             rolled=self._rolled(step, len(answered)),
             strict=self._strict(step, len(answered)),
+            rest=self._rest(answered),
         )
         return self._swapped(batch, intervened, taken[read], due) if intervened.swaps else batch
 
@@ -221,6 +226,12 @@ class Batches:
         streams = self.targets.graph.num_layers  # without the last one, which has the output
         chance = generator(self.settings.seed, "strict streams", step)
         return torch.from_numpy(chance.random((streams, rows)) < share)
+
+    def _rest(self, rows: Rows) -> Tensor | None:
+        """Where what the roll does not keep comes from, if the settings align it by answers."""
+        if self.settings.roll_from != "answers":
+            return None
+        return torch.from_numpy(np.stack(rest_of_others(rows)))
 
     def _are_aligned(self, rows: Rows) -> np.ndarray:
         """bool [B, T]: where streams are aligned, among the tokens read."""

@@ -32,7 +32,14 @@ from rinject.inject.losses import (
     slice_alignment,
 )
 from rinject.inject.projection import Maps
-from rinject.inject.roll import Roll, kept_subspace, roll_around, roll_rows, set_in_text
+from rinject.inject.roll import (
+    Roll,
+    kept_subspace,
+    roll_around,
+    roll_rows,
+    set_in_others,
+    set_in_text,
+)
 from rinject.inject.rows import FILLER
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace
@@ -93,6 +100,7 @@ class Objective(nn.Module):
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
         self._task_rows = 0
         self._are_rolled: dict[int, Tensor] = {}  # bool [task rows], of streams where not all are
+        self._rest: Tensor | None = None  # as of a batch, in rows as wide as the forward pass's
         self._swaps: dict[int, LayerSwaps] = {}  # in rows as wide as those of the forward pass
         self._swapped_parts: dict[int, list[SwappedPart]] = {}  # of each of them
 
@@ -181,6 +189,7 @@ class Objective(nn.Module):
         texts_at = rows * wide + _widened(places, length, wide)  # [K]
         answers_at = _widened(batch.answer_places, width, wide)  # [M]
         self._swaps = {one.layer: one.moved(width, wide) for one in batch.swaps}
+        self._rest = None if batch.rest is None else _widened(batch.rest, width, wide)
         logits = self._logits(ids, rows, torch.cat([answers_at, texts_at]), batch.shifts)
         return Seen(
             answered=logits[: len(answers_at)],
@@ -195,6 +204,7 @@ class Objective(nn.Module):
             written = flat(self.student(input_ids=batch.text_ids, use_cache=False).logits)
             self._text_streams = dict(self._captured)
         self._swaps = {one.layer: one for one in batch.swaps}
+        self._rest = batch.rest
         rows = len(batch.ids)
         answered = self._logits(batch.ids, rows, batch.answer_places, batch.shifts)
         self._text_streams = {}
@@ -245,6 +255,8 @@ class Objective(nn.Module):
             if len(text):
                 text = text[:, : self.settings.text_tokens]  # fillers follow
                 return set_in_text(task, text, self._kept[place])
+        if self._rest is not None:
+            return set_in_others(task, self._rest, self._kept[place])
         return roll_around(task, self._kept[place], self._roll)
 
     def _swapped(self, place: int, stream: Tensor) -> Tensor:

@@ -241,12 +241,17 @@ def check_shares(settings: InjectSettings, processes: int) -> None:
 
 def _check_alone(settings: InjectSettings, processes: int) -> None:
     """Raises InputError where rows need each other, which several processes do not share."""
-    if settings.is_interchange and processes > 1:
-        raise InputError(
-            "--method interchange takes parts of the stream from other rows of the batch, which"
-            f" {processes} processes do not share",
-            hint="train in one process",
-        )
+    choices = {
+        "--method interchange": settings.is_interchange,
+        "--roll-from answers": settings.roll_from == "answers",
+    }
+    for choice, is_made in choices.items():
+        if is_made and processes > 1:
+            raise InputError(
+                f"{choice} takes parts of the stream from other rows of the batch, which"
+                f" {processes} processes do not share",
+                hint="train in one process",
+            )
 
 
 def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None:

@@ -40,6 +40,18 @@ def roll_around(stream: Tensor, subspace: Subspace, roll: Roll = roll_rows) -> T
     return roll((stream - kept).detach()) + kept
 
 
+def set_in_others(stream: Tensor, rest: Tensor, subspace: Subspace) -> Tensor:
+    """h' = r + P h: the rest r comes from elsewhere in the batch, detached.
+
+    Stream [B, T, D]; `rest` [2, R] are flat places and, for each, where its rest comes from. All
+    others keep their own.
+    """
+    kept = subspace.part(stream)  # [B, T, D]
+    own = (stream - kept).detach().flatten(0, 1)  # [B * T, D]
+    places, sources = rest
+    return own.index_copy(0, places, own[sources]).view_as(stream) + kept
+
+
 def set_in_text(stream: Tensor, text: Tensor, subspace: Subspace) -> Tensor:
     """h' = (t - P t) + P h: the same with what is outside of the subspace from ordinary text t.
 

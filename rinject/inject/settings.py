@@ -22,7 +22,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "seek": ("rare", "wrong", "edges"),
     "interchange_seek": ("changed", "rare", "wrong", "edges"),
     "roll": ("final-result", "subspace", "none"),
-    "roll_from": ("examples", "text"),
+    "roll_from": ("examples", "answers", "text"),
     "layer_map": ("one-to-one", "stretched"),
     "optimizer": ("adamw", "muon"),
     "precision": ("auto", "float32", "bfloat16"),
@@ -149,8 +149,9 @@ class InjectSettings:
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
     roll_from: str = "examples"
-    """Where the part comes from that --roll does not keep: other `examples` (the paper), or on
-    steps with text from that `text`, which shares nothing with the task."""
+    """Where the part comes from that --roll does not keep: the same positions of other `examples`
+    (the paper), which may have ended before; the same, but where an answer is due from where other
+    `answers` are; or on steps with text from that `text`, which shares nothing with the task."""
     strict_share: float = 0.0
     """Share of the pairs of an example and an aligned layer before the last in which all that is no
     variable's code comes from where --roll-from says, too. The last layer follows --roll, and the

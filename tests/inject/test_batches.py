@@ -272,7 +272,9 @@ def test_each_row_is_strict_at_streams_of_its_own(rows, text, targets):
     assert (strict.any(dim=1) & ~strict.all(dim=1)).any()  # at some streams, not at all
     parts = [batch(7).part(rank, 2).strict for rank in range(2)]
     assert torch.equal(torch.cat(parts, dim=1), strict[7])
-    assert Batches(rows, text, targets, small_injection.settings()).at(0).strict is None
+    plain = Batches(rows, text, targets, small_injection.settings()).at(0)
+    assert plain.strict is None
+    assert plain.rest is None
 
 
 def test_parts_without_text(rows, text, targets):

@@ -162,6 +162,26 @@ def test_only_some_rows_are_rolled():
 
 
 @pytest.mark.parametrize("forward", ["joint", "apart"])
+@pytest.mark.parametrize("roll", ["final-result", "subspace"])
+def test_what_is_not_kept_may_come_from_answers(forward, roll):
+    """From the same positions of the row before it would be the roll, from nowhere none."""
+    plain, none, answers = (
+        small_injection.objective(roll=which, forward=forward, **more)
+        for which, more in ((roll, {}), ("none", {}), (roll, {"roll_from": "answers"}))
+    )
+    batch = small_injection.batches(roll_from="answers", text_tokens=12).at(0)
+    own = torch.arange(batch.ids.numel())
+    like_roll = torch.stack([own, own.view_as(batch.ids).roll(1, dims=0).flatten()])
+    nowhere = torch.empty((2, 0), dtype=torch.long)
+    for rest, expected in ((like_roll, plain), (nowhere, none)):
+        found = losses_of(answers, replace(batch, rest=rest))["answer"]
+        torch.testing.assert_close(found, losses_of(expected, replace(batch, rest=None))["answer"])
+    aligned = losses_of(answers, batch)["answer"]
+    assert abs(aligned - losses_of(plain, replace(batch, rest=None))["answer"]) > 1e-6
+    assert abs(aligned - losses_of(none, replace(batch, rest=None))["answer"]) > 1e-6
+
+
+@pytest.mark.parametrize("forward", ["joint", "apart"])
 def test_what_is_not_kept_may_come_from_text(forward):
     from_text = small_injection.objective(roll_from="text", forward=forward)
     others = small_injection.objective(forward=forward)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 
 from rinject.graph.tables import NONE
 from rinject.inject.rows import Rows
-from rinject.inject.swap_places import KINDS, drawn_kinds, drawn_places, same_positions
+from rinject.inject.swap_places import (
+    KINDS,
+    drawn_kinds,
+    drawn_places,
+    rest_of_others,
+    same_positions,
+)
 
 
 def rows_of_a_step() -> Rows:
@@ -92,3 +99,23 @@ def test_the_same_position_is_of_another_row_where_one_is_read_there():
         assert read[found].all()
         moved += np.count_nonzero(found != places)
     assert moved > 5 * len(places)
+
+
+def test_the_rest_of_an_answer_is_that_of_an_answer_in_the_row_before():
+    bundle = spelled_bundle()
+    rows = bundle.rows(small_injection.spelled_examples(12))
+    at, read, width = rows.before_answer() & rows.are_read(), rows.are_read(), rows.ids.shape[1]
+    expected = {}
+    for row in range(len(rows)):
+        other = row - 1 if row else len(rows) - 1
+        theirs = np.flatnonzero(at[other])
+        for order, place in enumerate(np.flatnonzero(at[row])):
+            if order < len(theirs):
+                expected[row * width + place] = other * width + theirs[order]
+        for place in np.flatnonzero(read[row] & ~at[row]):
+            if read[other, place] and not at[other, place]:
+                expected[row * width + place] = other * width + place
+    places, sources = rest_of_others(rows)
+    assert dict(zip(places.tolist(), sources.tolist(), strict=True)) == expected
+    assert len(places) == len(expected)
+    assert len({len(np.flatnonzero(one)) for one in at}) > 1  # some answers are longer than others
