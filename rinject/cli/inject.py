@@ -14,7 +14,7 @@ from rinject.cli.bundle_task import TrustTask
 from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture
 from rinject.cli.injection_options import injection_options
-from rinject.cli.injection_place import check_new, stopped_settings
+from rinject.cli.injection_place import Intended, check_new, stopped_settings
 from rinject.cli.like import Like, Recipe, Wanted
 from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
@@ -91,20 +91,18 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = wanted.settings(
-        base, program, recipe, settings
-    )  # all that is checked before loading anything
+    chosen = wanted.settings(base, program, recipe, settings)
     directory = output or OUTPUT / f"{program.name}-{chosen.method}"
     if resume:
         chosen = stopped_settings(directory, chosen, settings)
     chosen = with_text_found(chosen)
+    found = wanted.task(program, task, trust_task)
     if not resume:
-        check_new(directory, program, chosen, base)
+        check_new(directory, Intended(program, found, chosen, base))
 
     from rinject.student import device_of, load_student
 
     device_of(chosen.device)
-    found = wanted.task(program, task, trust_task)
     with waiting(f"loading {base.name}", quiet=json):
         student = load_student(
             base.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,20 @@ from rinject.lang import Program
 if TYPE_CHECKING:
     from rinject.cli.like import Model
     from rinject.inject.record import BundleRecord
+    from rinject.tasks import Task
 
 
-def check_new(directory: Path, program: Program, settings: InjectSettings, model: Model) -> None:
+@dataclass(frozen=True)
+class Intended:
+    """What a bundle is to be made of."""
+
+    program: Program
+    task: Task
+    settings: InjectSettings
+    model: Model
+
+
+def check_new(directory: Path, intended: Intended) -> None:
     """Raises InputError where something else is, an unfinished run, or another bundle.
 
     One that cannot be read any more is in nobody's way.
@@ -30,42 +42,44 @@ def check_new(directory: Path, program: Program, settings: InjectSettings, model
         record = read_record(directory)
     except InputError:
         return
-    _check_alike(directory, record, program, settings, model)
+    _check_alike(directory, record, intended)
 
 
-def made_before(directory: Path, program: Program, settings: InjectSettings, model: Model) -> bool:
+def made_before(directory: Path, intended: Intended) -> bool:
     """Whether the bundle is there, and complete.
 
-    Raises InputError where it was made from another program or student, or with other settings: it
-    took long to make, so it is not overwritten.
+    Raises InputError where it was made from another program, task or student, or with other
+    settings: it took long to make, so it is not overwritten.
     """
     from rinject.inject.bundle import OWN_FILE, read_record
 
     if not (directory / OWN_FILE).is_file():
         return False
     record = read_record(directory)
-    _check_alike(directory, record, program, settings, model)
+    _check_alike(directory, record, intended)
     return all((directory / name).is_file() for name in record.files)
 
 
-def _check_alike(
-    directory: Path, record: BundleRecord, program: Program, settings: InjectSettings, model: Model
-) -> None:
-    if difference := _difference(record, program, settings, model):
+def _check_alike(directory: Path, record: BundleRecord, intended: Intended) -> None:
+    if difference := _difference(record, intended):
         raise InputError(
             f"{directory} was made with {difference}",
             hint="choose another --output, or remove that bundle to make it anew",
         )
 
 
-def _difference(
-    record: BundleRecord, program: Program, settings: InjectSettings, model: Model
-) -> str | None:
+def _difference(record: BundleRecord, intended: Intended) -> str | None:
     """The first thing that is not as it should be."""
+    from rinject.tasks.registry import task_source
+
+    program, settings, model = intended.program, intended.settings, intended.model
     if record.program.name != program.name:
         return f"the program {record.program.name}, not {program.name}"
     if record.program.sha256 != program.sha256:
         return f"another text of the program {program.name}"
+    source = task_source(intended.task)
+    if (record.task and record.task.sha256) != (source and source.sha256):
+        return "other inputs" if record.task is None else f"the inputs of {record.task.path}"
     here = Path(model.name)
     name = str(here.absolute()) if record.base.name == str(here.absolute()) else model.name
     if record.base.name != name:

@@ -13,7 +13,7 @@ import typer
 from rinject.cli.console import note, progress_bar, show_warnings
 from rinject.cli.inject import run_injection, with_text_found
 from rinject.cli.injection_options import injection_options
-from rinject.cli.injection_place import made_before
+from rinject.cli.injection_place import Intended, made_before
 from rinject.cli.like import TINY, Model, Recipe, default_settings
 from rinject.cli.memory import remember_bundle
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
@@ -110,9 +110,8 @@ def reproduce(
     check_report_place(output / REPORT)
     store = Store(output / RESULTS)
     with held_run_folder(output), _way_on():
-        made = [
-            made_before(one.directory, one.program, one.settings, base) for one in plan
-        ]  # before anything takes long
+        # Before anything takes long:
+        made = [made_before(one.directory, _intended(one, base)) for one in plan]
         random_inputs = VERIFIED_QUICK if quick else VERIFIED
         compiled = {one.name: _compiled(one, store, random_inputs, json) for one in programs}
         _inject(plan, made, base, effort, trust_remote_code, json)
@@ -208,6 +207,13 @@ def _compile(program: Program, random_inputs: int, quiet: bool) -> Compiled:
         verified.inputs,
         verified.mismatches,
     )
+
+
+def _intended(injection: Injection, base: Model) -> Intended:
+    from rinject.tasks import find_task
+
+    program = injection.program
+    return Intended(program, find_task(program), injection.settings, base)
 
 
 def _inject(

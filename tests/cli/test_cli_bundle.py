@@ -74,6 +74,12 @@ def test_another_bundle_is_not_overwritten(here: Path, student: Path) -> None:
     assert other.code == 2
     assert "made was made with --seed 42, not 43" in other.err
     assert "remove that bundle to make it anew" in other.err
+    examples = here / "mine.jsonl"
+    inputs = ("()", "(((", "[]", "{}", "((", "(()(", "[[", "}{", "((((", "])")
+    examples.write_text("".join(f'{{"input": "{text}"}}\n' for text in inputs))
+    other = run(*command, "--task", examples, where=here)
+    assert other.code == 2
+    assert "made was made with other inputs" in other.err
     (here / "other.rasp").write_text(PROGRAM.replace("program shuffle_dyck", "program other"))
     other = run("inject", "other.rasp", "-m", student, "-o", "made", *INJECT, where=here)
     assert other.code == 2
