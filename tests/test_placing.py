@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rinject.errors import InputError
-from rinject.placing import placed_file
+from rinject.placing import placed, placed_file
 
 
 def _write(path: Path, text: str, failure: Exception | None = None) -> None:
@@ -54,3 +54,15 @@ def test_what_cannot_be_written_at_all() -> None:
         pytest.skip("there is no /proc")
     with pytest.raises(InputError, match=r"cannot write /proc/x\.html"):
         _write(Path("/proc/x.html"), "one")
+
+
+def test_files_of_a_directory_have_the_usual_permissions(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    with placed(tmp_path / "bundle", "mark") as new:
+        (new / "inside").mkdir()
+        for name in ("mark", "inside/weights"):
+            (new / name).touch(mode=0o600)
+    usual = plain.stat().st_mode
+    for name in ("mark", "inside/weights"):
+        assert (tmp_path / "bundle" / name).stat().st_mode == usual

@@ -94,6 +94,8 @@ def compile(
         check_picture(plot)
     elif plot_input is not None:
         raise InputError("--plot-input names an input for --plot", hint="add --plot FILE.png")
+    if stepwise and backend == "tracr":
+        raise InputError("--stepwise is of rinject's own compiler", hint="leave out --backend")
     program = load_program(file)
     show_warnings(program)
     symbols = None if vocab is None else read_vocabulary(vocab)

@@ -20,6 +20,7 @@ from rinject.cli.memory import last_program, remember_bundle
 from rinject.cli.metrics import summary_table
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
 from rinject.cli.training_display import training_display
+from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program, load_program
 
@@ -91,8 +92,12 @@ def inject(
     program = wanted.program(file) or load_program(last_program())
     show_warnings(program)
     base = wanted.model(model, revision, dtype)
-    chosen = wanted.settings(base, program, recipe, settings)
-    directory = output or OUTPUT / f"{program.name}-{chosen.method}"
+    if resume and recipe is not None:
+        raise InputError("--recipe does not go with --resume", hint="the run has its settings")
+    # Of a run that was stopped, only its own settings and the given ones must go together.
+    chosen = wanted.settings(base, program, recipe, {} if resume else settings)
+    method = settings.get("method") or chosen.method
+    directory = output or OUTPUT / f"{program.name}-{method}"
     if resume:
         chosen = stopped_settings(directory, chosen, settings)
     chosen = with_text_found(chosen)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from rinject.tasks import Task
 
 
+ELSEWHERE = "choose another --output, or remove that bundle to make it anew"
+
+
 @dataclass(frozen=True)
 class Intended:
     """What a bundle is to be made of."""
@@ -28,21 +31,14 @@ class Intended:
 
 
 def check_new(directory: Path, intended: Intended) -> None:
-    """Raises InputError where something else is, an unfinished run, or another bundle.
-
-    One that cannot be read any more is in nobody's way.
-    """
-    from rinject.inject.bundle import OWN_FILE, read_record
+    """Raises InputError where something else is, an unfinished run, or another bundle."""
+    from rinject.inject.bundle import OWN_FILE
     from rinject.inject.run_folder import RunFolder, run_path
     from rinject.placing import check_target
 
     check_target(directory, OWN_FILE)
     RunFolder(run_path(directory)).check_new()
-    try:
-        record = read_record(directory)
-    except InputError:
-        return
-    _check_alike(directory, record, intended)
+    made_before(directory, intended)
 
 
 def made_before(directory: Path, intended: Intended) -> bool:
@@ -55,17 +51,13 @@ def made_before(directory: Path, intended: Intended) -> bool:
 
     if not (directory / OWN_FILE).is_file():
         return False
-    record = read_record(directory)
-    _check_alike(directory, record, intended)
-    return all((directory / name).is_file() for name in record.files)
-
-
-def _check_alike(directory: Path, record: BundleRecord, intended: Intended) -> None:
+    try:
+        record = read_record(directory)
+    except InputError as error:
+        raise InputError(error.message, hint=ELSEWHERE) from error
     if difference := _difference(record, intended):
-        raise InputError(
-            f"{directory} was made with {difference}",
-            hint="choose another --output, or remove that bundle to make it anew",
-        )
+        raise InputError(f"{directory} was made with {difference}", hint=ELSEWHERE)
+    return all((directory / name).is_file() for name in record.files)
 
 
 def _difference(record: BundleRecord, intended: Intended) -> str | None:
@@ -86,6 +78,8 @@ def _difference(record: BundleRecord, intended: Intended) -> str | None:
         return f"the student {record.base.name}, not {model.name}"
     if model.revision not in (None, record.base.revision):
         return f"revision {record.base.revision} of the student, not {model.revision}"
+    if model.dtype not in ("auto", record.base.dtype):
+        return f"--dtype {record.base.dtype}, not {model.dtype}"
     wanted, found = settings.run_record(), record.settings.run_record()
     by_tokens = {"task_rows"} if settings.task_tokens else set()
     for setting in sorted((set(wanted) & set(found)) - by_tokens):  # which ones depends on --seek
@@ -111,4 +105,5 @@ def stopped_settings(
             f"{directory} is finished, there is nothing to continue",
             hint="without --resume it is made anew",
         )
-    return settings.changed(folder.settings()).changed(given)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return settings.changed(folder.settings() | chosen)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rinject.tasks import Task
 
 TINY = "tiny"
+"""The name of the embedded student, and of its recipe."""
 Like = Annotated[
     Path | None,
     typer.Option(

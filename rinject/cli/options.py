@@ -48,8 +48,8 @@ Stepwise = Annotated[
     bool,
     typer.Option(
         "--stepwise",
-        help="Give each step of the program a layer of its own: every variable with a name is"
-        " computed from those of earlier layers. (tracr's compiler has a rule of its own.)",
+        help="Give each step of the program a layer of its own: what a variable with a name is"
+        " computed from is there a layer before, but for what the embedding tells of a token.",
     ),
 ]
 Objective = Annotated[

@@ -113,7 +113,10 @@ def reproduce(
         # Before anything takes long:
         made = [made_before(one.directory, _intended(one, base)) for one in plan]
         random_inputs = VERIFIED_QUICK if quick else VERIFIED
-        compiled = {one.name: _compiled(one, store, random_inputs, json) for one in programs}
+        compiled = {
+            one.name: _compiled(one, by_program[one.name], store, random_inputs, json)
+            for one in programs
+        }
         _inject(plan, made, base, effort, trust_remote_code, json)
         make_report(
             [
@@ -153,7 +156,9 @@ def _way_on() -> Iterator[None]:
 # --- the stages -----------------------------------------------------------------------------------
 
 
-def _compiled(program: Program, store: Store, random_inputs: int, quiet: bool) -> Compiled:
+def _compiled(
+    program: Program, settings: InjectSettings, store: Store, random_inputs: int, quiet: bool
+) -> Compiled:
     """What the compiled program looks like; it is compared with tracr's interpreter once.
 
     Raises RinjectError where it cannot be compiled, or differs.
@@ -163,14 +168,16 @@ def _compiled(program: Program, store: Store, random_inputs: int, quiet: bool) -
 
     stage = f"{program.name}.compiled"
     key = {"program": program.sha256, "random_inputs": random_inputs, "version": __version__}
+    key |= {"stepwise": True} if settings.stepwise else {}
     kept = store.find(stage, key, Compiled)
     if kept is None:
-        kept = store.keep(stage, key, Outcome(_compile(program, random_inputs, quiet)))
+        made = _compile(program, random_inputs, quiet, stepwise=settings.stepwise)
+        kept = store.keep(stage, key, Outcome(made))
     found: Compiled = kept.value
     return found
 
 
-def _compile(program: Program, random_inputs: int, quiet: bool) -> Compiled:
+def _compile(program: Program, random_inputs: int, quiet: bool, *, stepwise: bool) -> Compiled:
     from rinject.compiler.compare import attempt
     from rinject.evaluate.results import Compiled
 
@@ -188,6 +195,7 @@ def _compile(program: Program, random_inputs: int, quiet: bool) -> Compiled:
             random_inputs=random_inputs,
             watch=watch,
             causal=program.header.causal,
+            stepwise=stepwise,
         )
     if made.refusal is not None:
         raise made.refusal

@@ -39,7 +39,8 @@ def _note_measurements(training: Training) -> None:
 
 def figures(training: Training, accuracy: float | None, fidelity: float | None) -> str:
     """Losses, accuracy, mean fidelity, speed and time left, on one line."""
-    parts = [f"{name} {round(loss, 3) + 0.0:.3f}" for name, loss in training.losses.items()]
+    losses = {name: round(loss, 3) + 0.0 for name, loss in training.losses.items()}  # no -0.000
+    parts = [f"{name} {loss:.3f}" for name, loss in losses.items()]
     if accuracy is not None:
         parts.append(f"accuracy {accuracy:.1%}")
     if fidelity is not None:

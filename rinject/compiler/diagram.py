@@ -114,7 +114,7 @@ def diagram_of(graph: Graph, *, name: str | None = None) -> Diagram:
     return Diagram(
         name=name or graph.output,
         output=graph.output,
-        layers=max(graph.layers.values(), default=0),
+        layers=graph.num_layers,
         residual_width=Stream.of(graph).width,
         nodes=tuple(_described(node, graph) for node in graph.stream),
     )

@@ -41,8 +41,8 @@ def compile_program(
     `causal` decides alone, whatever `attention` a header names. `keep` says which variables the
     residual stream holds, `objective` what to save, and `table_limit` how many cells a table may
     have that computes a variable from what its arguments are made of. `stepwise` gives each step
-    of the program a layer of its own, so that every edge between variables leads from one layer to
-    a later one.
+    of the program a layer of its own, so that edges between variables lead from one layer to a
+    later one, but for what the embedding tells of a token or position.
     Raises InputError for what cannot be compiled, SourceError for a program with mistakes.
     """
     program = load_program(source) if isinstance(source, str | Path) else source

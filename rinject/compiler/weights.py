@@ -50,7 +50,7 @@ def assemble(graph: Graph) -> Assembly:
     Raises InputError where it would have more than LARGEST_MODEL weights.
     """
     stream = Stream.of(graph)
-    depth = max(graph.layers.values(), default=0)
+    depth = graph.num_layers
     plant = _Plant(graph, stream)
     layers, wiring = [], []
     for index in range(1, depth + 1):

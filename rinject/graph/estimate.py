@@ -178,7 +178,7 @@ class _Survey:
     def measured(self, output: rasp.SOp) -> Estimate:
         """The figures of the graph as the compiler makes it."""
         graph = fuse(self._builder.graph(output))
-        layers = max(graph.layers.values())
+        layers = graph.num_layers
         last = [node for node in graph.stream if graph.layers[node] == layers][-1]
         widest = max(graph.stream, key=lambda node: (len(node.values), node.named))
         return self._estimate(

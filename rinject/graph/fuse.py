@@ -68,8 +68,10 @@ def fuse(
 
     `depth` takes the fewest layers, then few dimensions; `width` the other way round; `balanced`
     whichever of the two has the smaller product of layers and dimensions. `stepwise` takes a layer
-    for each step: a variable with a name is computed from those that the program names there, and
-    all of them are in the stream of an earlier layer. Raises InputError for any other choice.
+    for each step: a variable that is kept is computed from those kept that the program computes it
+    from, and these are in the stream of an earlier layer, but for functions of a token or position,
+    which are embedded. (With `keep="output"` a function of a number that has a name waits a layer
+    all the same.) Raises InputError for any other choice.
     """
     _check(keep, get_args(Keep), "variables to keep")
     _check(objective, get_args(Objective), "objective")
@@ -92,7 +94,7 @@ def _check(choice: str, choices: Sequence[str], what: str) -> None:
 
 def _costs(graph: Graph, objective: Objective) -> tuple[int, ...]:
     """What to compare plans by, the most important first."""
-    depth, width = max(graph.layers.values(), default=0), Stream.of(graph).width
+    depth, width = graph.num_layers, Stream.of(graph).width
     if objective == "balanced":
         return depth * width, depth
     return (depth, width) if objective == "depth" else (width, depth)
@@ -126,7 +128,7 @@ class _Plan:
     times: Times
     """The earliest half layer of each node."""
     forms: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
-    within: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
+    foldable: dict[Node, tuple[Form, ...]] = field(default_factory=dict)
     """Those of the nodes that may be computed within what reads them."""
     burdens: dict[Node, int] = field(default_factory=dict)
     deadlines: dict[Node, int] = field(default_factory=dict)
@@ -151,10 +153,10 @@ class _Plan:
         if isinstance(node, Refreshed):
             self.times[node] = self.times.ready(node)
         elif isinstance(node, Elementwise):
-            forms = forms_of(node, self.within, self.times, self.limit)
+            forms = forms_of(node, self.foldable, self.times, self.limit)
             self.forms[node] = forms
             if not (self.times.stepwise and node in self.wanted):
-                self.within[node] = forms
+                self.foldable[node] = forms
             self.times[node] = min(form.ready for form in forms)
         elif isinstance(node, Width | Aggregate):
             self.times[node] = attention_after(self._inputs_ready(node)) + is_scalar(node)
@@ -175,7 +177,7 @@ class _Plan:
         """The single nodes that a head can read `node` from, with the map from their values (None
         last) to its values; itself first. `complete`: each of their values must map to one."""
         found: list[tuple[Node, np.ndarray]] = [(node, identity(node))]
-        for form in self.within.get(node, ()):
+        for form in self.foldable.get(node, ()):
             if len(form.arguments) == 1:
                 values = form.table.dense()
                 if not (complete and (values[:-1] == NONE).any()):
@@ -266,7 +268,7 @@ class _Plan:
         inner: dict[Node, Form] = {}
         for argument in form.arguments:
             cost = self._cost([argument])
-            for other in self.within.get(argument, ()) if cost else ():
+            for other in self.foldable.get(argument, ()) if cost else ():
                 # A function of one variable may be folded for nothing: that is a step further.
                 least = 0 if len(other.arguments) == 1 else 1
                 if other.last <= latest and cost - self._cost(other.arguments) >= least:

@@ -55,7 +55,7 @@ class Processes:
         """
         launched = int(os.environ["WORLD_SIZE"]) if "LOCAL_RANK" in os.environ else 1
         device = device_of(settings.device)
-        _check_alone(settings, launched)
+        check_alone(settings, launched)
         if not settings.task_tokens:  # else they are known once the examples are
             check_shares(settings, launched)
         sharding = _sharding(settings) if launched > 1 else None
@@ -239,11 +239,11 @@ def check_shares(settings: InjectSettings, processes: int) -> None:
             )
 
 
-def _check_alone(settings: InjectSettings, processes: int) -> None:
+def check_alone(settings: InjectSettings, processes: int) -> None:
     """Raises InputError where rows need each other, which several processes do not share."""
     choices = {
         "--method interchange": settings.is_interchange,
-        "--roll-from answers": settings.roll_from == "answers",
+        "--roll-from answers": settings.roll_from == "answers" and settings.is_rolled,
     }
     for choice, is_made in choices.items():
         if is_made and processes > 1:

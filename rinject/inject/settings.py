@@ -149,9 +149,10 @@ class InjectSettings:
     """Share of the examples whose stream is rolled (the paper: all). The others are answered as
     they will be in use, with all of their own stream."""
     roll_from: str = "examples"
-    """Where the part comes from that --roll does not keep: the same positions of other `examples`
-    (the paper), which may have ended before; the same, but where an answer is due from where other
-    `answers` are; or on steps with text from that `text`, which shares nothing with the task."""
+    """Where the part comes from that --roll does not keep: `examples`, from the same position of
+    another one (the paper), even behind its end; `answers`, likewise, but where an answer is due
+    from where the other's is, and what has no like there keeps its own; `text`, on steps with text
+    from that, which shares nothing with the task."""
     strict_share: float = 0.0
     """Share of the pairs of an example and an aligned layer before the last in which all that is no
     variable's code comes from where --roll-from says, too. The last layer follows --roll, and the
@@ -176,8 +177,8 @@ class InjectSettings:
     often these were read `wrong` when fidelity was measured last (see --eval-every), for `edges`
     where all that they are computed from was right."""
     stepwise: bool = False
-    """Compile the program with a layer for each of its steps, so that interventions reach every
-    edge between its variables, not only those from layer to layer (the student must be as deep)."""
+    """Compile the program with a layer for each of its steps, so that interventions reach the edges
+    between its variables, but for those in the embedding (the student must be as deep)."""
     layer_map: str = "one-to-one"
     """Compiled layer i is aligned with student layer i (`one-to-one`), or they are `stretched` over
     the student."""
@@ -202,7 +203,8 @@ class InjectSettings:
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:N`, `mps`, or `auto`: CUDA where there is one."""
     precision: str = "auto"
-    """Of the forward passes: `float32`, `bfloat16`, or `auto`: bfloat16 on CUDA only."""
+    """Of the forward passes: `float32`, `bfloat16`, or `auto`: bfloat16 on CUDA where the GPU has
+    it."""
     forward: str = "auto"
     """Task and text rows go through the student `joint`ly, or `apart`; `auto`: jointly where that
     adds few fillers."""
@@ -250,9 +252,9 @@ class InjectSettings:
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
-        is_mixed = {self.seek, self.interchange_seek} == set(_ERRORS)
-        own = f"must be changed, rare or, as --seek, {self.seek}"
-        _check(not is_mixed, "interchange_seek", own)
+        both = self.seeks_errors and self.seeks_errors_by_swaps
+        own = f"must be as --seek, which is {self.seek}, or changed or rare"
+        _check(not both or self.seek == self.interchange_seek, "interchange_seek", own)
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -335,7 +337,8 @@ class InjectSettings:
     @property
     def errors_of_edges(self) -> bool:
         """Whether only errors count where all that a variable is computed from was right."""
-        return "edges" in (self.seek, self.interchange_seek)
+        by_swaps = self.seeks_errors_by_swaps and self.interchange_seek == "edges"
+        return by_swaps or (self.seeks_errors and self.seek == "edges")
 
     @property
     def is_baseline(self) -> bool:
@@ -346,6 +349,11 @@ class InjectSettings:
     def has_codes(self) -> bool:
         """Whether each variable has coordinates of its own."""
         return self.codes == "orthogonal" or (self.codes == "auto" and self.is_interchange)
+
+    @property
+    def is_rolled(self) -> bool:
+        """Whether parts of any stream come from elsewhere."""
+        return not self.is_baseline and (self.roll != "none" or self.strict_share > 0)
 
     @property
     def is_interchange(self) -> bool:

@@ -236,6 +236,15 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
         ) from error
 
 
+_OTHERWISE = {
+    "program": "name the program of the run, or choose another --output",
+    "student": "give --model, --revision and --dtype as the run had, or choose another --output",
+    "task": "give --task as the run had, or choose another --output",
+    "text": "the text has changed since; choose another --output",
+}
+"""What to do where a checkpoint belongs to something else."""
+
+
 def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     since = InjectSettings().to_record()  # a setting that came later: before, all was as it says
     for name in own["settings"]:
@@ -245,8 +254,6 @@ def _check_run(saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
                 f"the checkpoint was made with {flag(name)} {before}, now it is {now}",
                 hint="resume with the same settings",
             )
-    for name in ("program", "student", "task", "text"):
+    for name in _OTHERWISE:
         if saved.get(name) != own.get(name):
-            raise InputError(
-                f"the checkpoint belongs to another {name}", hint="choose another --output"
-            )
+            raise InputError(f"the checkpoint belongs to another {name}", hint=_OTHERWISE[name])

@@ -55,6 +55,8 @@ def test_a_stopped_run_goes_on_with_its_settings(here: Path, student: Path) -> N
     other = run(*where, "--resume", "--steps", "301", where=here)
     assert other.code == 2
     assert "the checkpoint was made with --steps 300, now it is 301" in other.err
+    other = run(*where, "--resume", "--recipe", "tiny", where=here)
+    assert "--recipe does not go with --resume" in other.err
     went_on = run(*where, "--resume", "--test-examples", "30", where=here)
     assert went_on.code == 0, went_on.err
     record = load_bundle(here / "made").record
@@ -84,8 +86,14 @@ def test_another_bundle_is_not_overwritten(here: Path, student: Path) -> None:
     other = run("inject", "other.rasp", "-m", student, "-o", "made", *INJECT, where=here)
     assert other.code == 2
     assert "made with the program shuffle_dyck, not other" in other.err
+    other = run(*command, "--dtype", "bfloat16", where=here)
+    assert other.code == 2
+    assert "made was made with --dtype float32, not bfloat16" in other.err
     (here / "made" / "rinject.safetensors").write_bytes(b"damaged")
-    assert run(*command, "--seed", "43", where=here).code == 0
+    other = run(*command, where=here)
+    assert other.code == 2
+    assert "the bundle made is damaged" in other.err
+    assert "or remove that bundle" in other.err
 
 
 def test_resume_without_a_checkpoint(here: Path, student: Path) -> None:

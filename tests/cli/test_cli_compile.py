@@ -78,6 +78,9 @@ def test_what_is_kept_and_joined_reaches_the_compiler(here: Path) -> None:
     assert bare["residual_width"] < named["residual_width"]
     assert compiled("--table-limit", "1")["layers"] > named["layers"]
     assert compiled("--stepwise")["layers"] == 4  # n, sums, rest, out
+    with_tracr = run("compile", "steps.rasp", "--backend", "tracr", "--stepwise", where=here)
+    assert with_tracr.code == 2
+    assert "--stepwise is of rinject's own compiler" in with_tracr.err
 
 
 def test_the_objective_reaches_the_compiler(here: Path) -> None:

@@ -6,11 +6,12 @@ import signal
 import threading
 
 import pytest
+from inject import small_injection
 from inject.small_run import assert_same, run, stop_after
 
 from rinject.errors import InputError
 from rinject.inject import METRICS_FILE, Interrupted, load_bundle, run_path
-from rinject.inject.run_folder import held_run_folder
+from rinject.inject.run_folder import RunFolder, held_run_folder
 
 
 def saved(directory):
@@ -72,10 +73,23 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
     ]
 
 
+def test_the_settings_are_those_of_the_run(tmp_path):
+    interrupted(tmp_path / "b", 4, beta=2.5)
+    folder = RunFolder(run_path(tmp_path / "b"))
+    (folder.path / "step-000004.safetensors").write_bytes(b"x")
+    found = folder.settings()
+    assert found["beta"] == 2.5
+    assert found == small_injection.settings(beta=2.5).run_record() | {
+        "task_rows": found["task_rows"]
+    }
+
+
 def test_all_are_damaged(tmp_path):
     interrupted(tmp_path / "b", 4)
     for path in run_path(tmp_path / "b").glob("step-*"):
         path.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"step-000003.safetensors is damaged"):
+        RunFolder(run_path(tmp_path / "b")).settings()
     with pytest.raises(InputError, match=r"step-000003.safetensors is damaged") as caught:
         run(tmp_path / "b", extra={"resume": True})
     assert str(run_path(tmp_path / "b")) in caught.value.hint

@@ -7,6 +7,7 @@ import pytest
 from rinject.errors import InputError
 from rinject.inject import InjectSettings
 from rinject.inject.layers import student_layers
+from rinject.inject.processes import check_alone
 from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS
 from rinject.inject.state import rate_factor
 
@@ -54,8 +55,11 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
         (
-            {"seek": "wrong", "interchange_seek": "edges"},
-            "--interchange-seek must be changed, rare or, as --seek, wrong",
+            {
+                **{"seek": "wrong", "rare": 0.5},
+                **{"method": "interchange", "interchange_seek": "edges"},
+            },
+            "--interchange-seek must be as --seek, which is wrong, or changed or rare",
         ),
         (
             {"strict_share": 0.5, "codes": "orthogonal", "shift": 3, "roll_from": "text"},
@@ -92,6 +96,23 @@ def test_a_near_name_is_hinted():
     with pytest.raises(InputError) as caught:
         InjectSettings.from_record({"step": 3})
     assert caught.value.hint == "did you mean 'steps'?"
+
+
+def test_what_several_processes_do_not_share():
+    for given, is_refused in (
+        ({"method": "interchange"}, True),
+        ({"roll_from": "answers"}, True),
+        ({"roll_from": "answers", "roll": "none"}, False),
+        ({"roll_from": "answers", "method": "finetune"}, False),
+        ({}, False),
+    ):
+        settings = InjectSettings(**given)
+        check_alone(settings, 1)
+        if is_refused:
+            with pytest.raises(InputError, match="which 2 processes do not share"):
+                check_alone(settings, 2)
+        else:
+            check_alone(settings, 2)
 
 
 def test_record_round_trip():
