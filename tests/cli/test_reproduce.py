@@ -165,6 +165,15 @@ def test_bits_can_do_without_points(here: Path) -> None:
     assert "--digital must be 0 under --alignment cosine" in ran.err
 
 
+def test_what_is_verified_is_what_is_injected(here: Path, student: Path) -> None:
+    ran = reproduce(here, student, "--stepwise", "--methods", "finetune")
+    assert ran.code == 0, ran.err
+    out = here / "out"
+    compiled = load_results(out / "report" / "results.json").programs["shuffle_dyck"]
+    bundle = load_bundle(out / "bundles" / "shuffle_dyck-finetune")
+    assert compiled.layers == bundle.graph.num_layers == 2
+
+
 def test_an_interrupted_injection_goes_on(here: Path, student: Path) -> None:
     steps = ("--steps", "400", "--log-every", "1", "--methods", "finetune")
     metrics = run_path(here / "out" / "bundles" / "shuffle_dyck-finetune") / "metrics.jsonl"
