@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from rinject.graph import Graph
-from rinject.graph.edges import edges_of
+from rinject.graph.edges import Edge, edges_of
 from rinject.graph.tables import NONE
 from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.projection import Maps, VariableSlice
@@ -85,11 +84,16 @@ def fidelity_at(
     batches = [batch for _, batch in rows.by_length(ROWS_AT_ONCE)]
     true = [targets.values(batch) for batch in batches]  # [N, V] each
     read = [_read(model, maps, layers, batch, streams) for batch in batches]
-    values = np.concatenate(true)  # [N, V]
+    values, edges = np.concatenate(true), edges_of(targets.graph)  # [N, V]
     reports = []
     for parts in zip(*read, strict=True):  # one for each stream
         given = [
-            _are_inputs_right(targets.graph, batch.are_read(), (own == NONE) | (own == found))
+            _are_inputs_right(
+                edges,
+                batch.are_read(),
+                (own == NONE) | (own == found),
+                causal=targets.graph.causal,
+            )
             for batch, own, found in zip(batches, true, parts, strict=True)
         ]
         found = np.concatenate(parts)  # [N, V]
@@ -122,14 +126,16 @@ def _read(
     ]
 
 
-def _are_inputs_right(graph: Graph, inside: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _are_inputs_right(
+    edges: Sequence[Edge], inside: np.ndarray, right: np.ndarray, *, causal: bool
+) -> np.ndarray:
     """bool [N, V]: where each variable's inputs are all right, from what is `right` [N, V] at the
     tokens read, `inside` [B, T]."""
     everywhere = np.ones((*inside.shape, right.shape[1]), dtype=bool)  # [B, T, V]
     everywhere[inside] = right
     given = np.zeros_like(right)
-    for edge in edges_of(graph):
-        of_all = edge.are_inputs_right(everywhere, causal=graph.causal)  # [B, T]
+    for edge in edges:
+        of_all = edge.are_inputs_right(everywhere, causal=causal)  # [B, T]
         given[:, edge.index] = of_all[inside]
     return given
 

@@ -59,6 +59,20 @@ class Reconciliation:
             symbol_of[list(covered.token_ids)] = index
         return symbol_of
 
+    @cached_property
+    def tokens_alike(self) -> dict[int, list[int]]:
+        """For each token that writes letters, or a symbol's own text, those of the same symbol,
+        spaced as it is."""
+        own = {token for covered in self.coverage for token in covered.token_ids}
+        known = np.flatnonzero(self.symbol_of != UNMAPPED).tolist()
+        texts = written(self.tokenizer, [[token] for token in known])
+        groups: dict[tuple[int, bool], list[int]] = {}
+        for token, text in zip(known, texts, strict=True):
+            if token in own or text.removeprefix(" ").isalpha():
+                symbol = int(self.symbol_of[token])
+                groups.setdefault((symbol, text.startswith(" ")), []).append(token)
+        return {token: group for group in groups.values() for token in group}
+
     def encode(self, text: str) -> list[int]:
         """Student ids of a text, without special tokens around them.
 

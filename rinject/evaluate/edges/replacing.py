@@ -25,8 +25,6 @@ from rinject.lang.header import INPUT_SLOT
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.reading import Reader
 from rinject.tokens import Reconciliation
-from rinject.tokens.reconciliation import UNMAPPED
-from rinject.tokens.texts import written
 
 Kind = Literal["as it is", "ignored", "attended", "same symbol", "shifted"]
 KINDS: dict[Kind, str] = {
@@ -150,7 +148,7 @@ def same_symbol(
 ) -> list[Case]:
     """Prompts with one token replaced by another of its symbol, where there are such; with what
     the program answers `before` and after that. All words that it passes over are one symbol."""
-    alike = _tokens_alike(reconciliation)
+    alike = reconciliation.tokens_alike
     chance = generator(seed, "tokens of one symbol")
     found = []
     for prompt, answer in zip(prompts, before, strict=True):
@@ -161,20 +159,6 @@ def same_symbol(
             changed[place] = int(chance.choice(others))
             found.append((changed, answer))
     return found
-
-
-def _tokens_alike(reconciliation: Reconciliation) -> dict[int, list[int]]:
-    """For each token that writes letters, or a symbol's own text, those of the same symbol, spaced
-    as it is."""
-    own = {token for covered in reconciliation.coverage for token in covered.token_ids}
-    known = np.flatnonzero(reconciliation.symbol_of != UNMAPPED).tolist()
-    texts = written(reconciliation.tokenizer, [[token] for token in known])
-    groups: dict[tuple[int, bool], list[int]] = {}
-    for token, text in zip(known, texts, strict=True):
-        if token in own or text.removeprefix(" ").isalpha():
-            symbol = int(reconciliation.symbol_of[token])
-            groups.setdefault((symbol, text.startswith(" ")), []).append(token)
-    return {token: group for group in groups.values() for token in group}
 
 
 def other_tokens(bundle: Bundle) -> dict[int, list[int]]:
