@@ -183,7 +183,7 @@ def run_injection(
             report=show,
             measure=_measure(student, task, texts.held_out, test_examples),
             resume=resume,
-            warn=note,
+            say=note,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from random import Random
 
@@ -10,27 +11,51 @@ from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
 from rinject.tasks import Example, Task, find_suites, split_of, up_to
-from rinject.tasks.covering import Covering
+from rinject.tasks.covering import Covered, Covering
 from rinject.tasks.task import rule_of
 from rinject.tokens import Reconciliation
 
 TRIED = 50  # inputs of each suite
+MOST_TIMES = 8
+"""How often as many as `--examples` may be drawn so that they cover the program."""
+
+
+@dataclass(frozen=True)
+class TrainingExamples:
+    """Those that steps choose from."""
+
+    examples: list[Example]
+    covered: Covered | None = None
+    """What they show of the program, where they were drawn until all of it had come up."""
 
 
 def training_examples(
     program: Program, task: Task, reconciliation: Reconciliation, settings: InjectSettings
-) -> list[Example]:
-    """Those that steps choose from: as many as they need, or as the task and the settings allow.
+) -> TrainingExamples:
+    """As many as the steps need, or as the task and the settings allow.
 
-    By the rules `spread` and `coverage` they are the task's own and edits of them. Raises Exhausted
-    where the task has none, and InputError for edits that keep to a rule that it does not state.
+    By the rules `spread` and `coverage` they are the task's own and edits of them; by `coverage`
+    they are doubled, up to `MOST_TIMES` as many, until the second half brings nothing new. Raises
+    Exhausted where the task has none, and InputError for edits that keep to a rule that it does not
+    state.
     """
     needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
+    count = min(needed, settings.examples)
     if settings.data == "coverage":
-        task = Covering(program, task, reconciliation)
-    elif settings.data == "spread":
+        return _covering(Covering(program, task, reconciliation), count, settings)
+    if settings.data == "spread":
         task = Covering(program, task, reconciliation, _rule(task))
-    return up_to(task, "train", min(needed, settings.examples), settings.seed)
+    return TrainingExamples(up_to(task, "train", count, settings.seed))
+
+
+def _covering(task: Covering, count: int, settings: InjectSettings) -> TrainingExamples:
+    most = MOST_TIMES * settings.examples
+    while True:
+        examples = up_to(task, "train", count, settings.seed)
+        covered = task.covered_by(examples)
+        if covered.is_settled or len(examples) < count or 2 * count > most:
+            return TrainingExamples(examples, covered)
+        count *= 2
 
 
 def _rule(task: Task) -> Callable[[str], bool]:

@@ -43,7 +43,7 @@ from rinject.inject.record import (
     versions,
 )
 from rinject.inject.rows import Rows, example_rows
-from rinject.inject.run_folder import RunFolder, Warn, held_run_folder
+from rinject.inject.run_folder import RunFolder, Say, held_run_folder
 from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.step import Trainer
@@ -106,7 +106,7 @@ def inject(
     report: Report = lambda _: None,
     measure: Measure = lambda _: {},
     resume: bool = False,
-    warn: Warn = lambda _: None,
+    say: Say = lambda _: None,
     clock: Clock = time.monotonic,
 ) -> Result:
     """Trains a copy of the student to carry the program's variables, and saves the bundle.
@@ -121,8 +121,8 @@ def inject(
     of the caller are left sharded: `load_bundle` gives the whole one.
 
     An unfinished run keeps its checkpoints beside the directory, see `run_folder.py`. `resume`
-    continues from there; `warn` takes a line for each checkpoint that is damaged. `clock` tells the
-    seconds between checkpoints.
+    continues from there; `say` takes a line for each checkpoint that is damaged, and one on what
+    the training inputs cover. `clock` tells the seconds between checkpoints.
 
     After arXiv 2505.10719, section 3. `settings.method` `finetune` is the paper's baseline: L_CE
     and L_KL only; its map is a probe, trained on streams that get no gradient from it.
@@ -149,9 +149,10 @@ def inject(
             folder.begin()
         processes.wait()
         layers = student_layers(compiled.graph.num_layers, n_layers(student.model), settings)
-        rows = _rows(
-            injection, training_examples(injection.program, task, reconciliation, settings)
-        )
+        drawn = training_examples(injection.program, task, reconciliation, settings)
+        if drawn.covered and processes.is_main:
+            say(str(drawn.covered))
+        rows = _rows(injection, drawn.examples)
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
@@ -159,7 +160,7 @@ def inject(
         run = _run_record(injection, task, texts)
         state = _state(injection, trainer, layers)
         if resume:
-            folder.resume(state, run, warn)
+            folder.resume(state, run, say)
         last: list[Progress] = []
 
         def save() -> str:

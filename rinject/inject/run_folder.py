@@ -37,7 +37,7 @@ METRICS_FILE = "metrics.jsonl"
 _LOCK, _HOLDER, _BOARD = "lock", "holder", "tensorboard"
 _CHECKPOINT = re.compile(r"step-(\d+)\.safetensors")
 _ROOM = "make room, then continue with --resume"
-Warn = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 def run_path(directory: str | Path) -> Path:
@@ -119,7 +119,7 @@ class RunFolder:
         for path in set(found) - set(until[:KEPT]):
             path.unlink()
 
-    def resume(self, state: State, run: Mapping[str, Any], warn: Warn) -> None:
+    def resume(self, state: State, run: Mapping[str, Any], say: Say) -> None:
         """Continues from the newest checkpoint that is whole; warns of those that are not.
 
         Raises InputError: there is none, or it belongs to another run.
@@ -130,7 +130,7 @@ class RunFolder:
             except DamagedCheckpoint as error:
                 if before is None:
                     raise
-                warn(f"{error.message}: continuing from {before.name}")
+                say(f"{error.message}: continuing from {before.name}")
 
     def _from_newest(self) -> list[tuple[Path, Path | None]]:
         """The checkpoints, each with the one before it. Raises InputError where there is none."""

@@ -31,7 +31,7 @@ from rinject.tasks.oracle import Oracle
 from rinject.tasks.registry import task_source
 from rinject.tasks.sampler import Fresh
 from rinject.tasks.source import TaskSource
-from rinject.tasks.task import Split, Task, fill_prompt, split_of
+from rinject.tasks.task import Example, Split, Task, fill_prompt, split_of
 from rinject.tokens import Reconciliation
 
 BATCH = 256  # edits evaluated at a time
@@ -40,6 +40,8 @@ MOST_VAIN = 20  # batches in a row that bring nothing: there is nothing left
 MOST_EDITS = 6
 MOST_TOGETHER = 128  # combinations of arguments, of operations that are covered
 REMEMBERED = 512  # inputs that edits are made of
+BORDER = 64  # inputs that brought something new
+SHARE_AT_BORDER = 0.5  # of edits, those that begin there: what is new yet is not far from there
 OTHERS = "zqk#"
 """Characters that few programs read: edits put them in, so that ignoring them is learnt."""
 SHARE_OF_OTHERS = 0.05
@@ -106,6 +108,29 @@ class Covering:
         together += [_came_up(*_combined(node, known), asked) for node in self.operations]
         return np.concatenate(values, axis=1), np.concatenate(together, axis=1)
 
+    def covered_by(self, examples: Sequence[Example]) -> Covered:
+        """What comes up in such examples, and which was the last that brought something new."""
+        values = sum(len(node.values) for node in self.oracle.graph.nodes)
+        found, newest = np.zeros(0, dtype=bool), 0  # [S + C]
+        for start in range(0, len(examples), BATCH):
+            part = examples[start : start + BATCH]
+            read = [self.answered(self.symbols(one.input), one.answer) for one in part]
+            came_up = np.concatenate(self.come_up(*zip(*read, strict=True)), axis=1)  # [B, S + C]
+            known = found if found.size else np.zeros(came_up.shape[1], dtype=bool)
+            new = came_up.any(axis=0) & ~known
+            if new.any():
+                newest = start + int(came_up[:, new].argmax(axis=0).max()) + 1
+            found = known | new
+        parts = (found[:values], found[values:])
+        return Covered(len(examples), newest, *(Reached(int(one.sum()), one.size) for one in parts))
+
+    def answered(self, symbols: list[str], answer: str) -> tuple[list[str], int]:
+        """What the program reads with an answer, if it is spelled, and the last place before it."""
+        due = len(symbols) - 1
+        if self.header.spelled:
+            symbols = (symbols + self.oracle.reader.symbols(answer))[: self.oracle.longest]
+        return symbols, due
+
     @cached_property
     def operations(self) -> list[Elementwise]:
         """The functions of several s-ops that can meet with few arguments."""
@@ -115,6 +140,42 @@ class Covering:
             if isinstance(node, Elementwise) and len(node.arguments) > 1
             if prod(len(one.values) for one in node.arguments) <= MOST_TOGETHER
         ]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many came up, of how many that the program's tables can hold at most."""
+
+    found: int
+    most: int
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What examples showed of a program."""
+
+    examples: int
+    newest: int
+    """How many it took until all of that had come up."""
+    values: Reached
+    """Of all s-ops, at any position."""
+    combinations: Reached
+    """Of the arguments that meet in operations where an answer is due."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the second half brought nothing new, so that more of them hardly will."""
+        return 2 * self.newest <= self.examples
+
+    def __str__(self) -> str:
+        came_up = f"{self.values.found:,} of at most {self.values.most:,} values"
+        if self.combinations.most:
+            came_up += (
+                f" and {self.combinations.found:,} of {self.combinations.most:,} combinations"
+            )
+        last = f"the last {self.examples - self.newest:,} brought nothing new"
+        end = last if self.is_settled else "more may come (raise --examples)"
+        return f"{self.examples:,} training inputs: {came_up} came up; {end}"
 
 
 @dataclass(frozen=True)
@@ -144,6 +205,7 @@ class _Edits:
         # [S], [C]: of the edits that were taken, how many had each value, and each combination
         self.seen: list[np.ndarray | float] = [0.0, 0.0]
         self.waiting: deque[tuple[str, Any]] = deque()
+        self.border: deque[str] = deque(maxlen=BORDER)  # the last that brought something new
 
     def mixed(self) -> Iterator[tuple[str, Any]]:
         for text, value in self.own:
@@ -178,6 +240,9 @@ class _Edits:
         kinds = list(zip(self.covering.come_up(inputs, due), self.seen, strict=True))
         worth = sum(_worth(came_up, seen) for came_up, seen in kinds)  # [B]
         taken = _evenly(drawn, np.argsort(-worth, kind="stable").tolist())
+        if self.covering.allows is None:  # what a rule allows has no such border
+            new = np.concatenate([came_up & (seen == 0) for came_up, seen in kinds], axis=1)
+            self.border += [drawn[place].text for place in taken if new[place].any()]
         self.seen = [seen + came_up[taken].sum(axis=0) for came_up, seen in kinds]
         for one in (drawn[place] for place in taken):
             self._keep(one.text)
@@ -218,17 +283,14 @@ class _Edits:
 
     def _made(self, text: str, symbols: list[str], output: Any) -> _Edit | None:
         """An edit with the symbols of its answer, where the answer is one that can be written."""
-        oracle = self.covering.oracle
-        answer = oracle.answer(output)
+        answer = self.covering.oracle.answer(output)
         if answer is None:
             return None
-        due = len(symbols) - 1
-        if self.covering.header.spelled:
-            symbols = (symbols + oracle.reader.symbols(answer))[: oracle.longest]
-        return _Edit(text, symbols, due, output, answer)
+        return _Edit(text, *self.covering.answered(symbols, answer), output, answer)
 
     def _edit(self) -> str:
-        pieces = self._split(self.rng.choice(self.known))
+        at_border = self.border and self.rng.random() < SHARE_AT_BORDER
+        pieces = self._split(self.rng.choice(self.border if at_border else self.known))
         for _ in range(self.rng.randint(1, MOST_EDITS)):
             pieces = self._edited(pieces)
         return self.separator.join(pieces)

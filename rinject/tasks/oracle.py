@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -52,19 +52,19 @@ class Oracle:
         Where answers are spelled: the outputs one after another, each read back, as a tuple; up to
         the end, which is left out, or to a value that cannot be written.
 
-        Raises InputError for more symbols than the program reads.
+        Raises InputError for more symbols than the program reads, in an answer too.
         """
-        return self._spelled(prompts) if self.program.header.spelled else self._lasts(prompts)
+        outputs = self.outputs_or_none(prompts)
+        if self.program.header.spelled and None in outputs:
+            self._refuse_endless()
+        return outputs
 
     def outputs_or_none(self, prompts: Sequence[Sequence[str]]) -> list[Any]:
-        """As :meth:`outputs`; None too where a prompt is too long or its answer does not end."""
-        try:
-            return self.outputs(prompts)
-        except InputError:
-            if len(prompts) == 1:
-                return [None]
-        half = len(prompts) // 2
-        return self.outputs_or_none(prompts[:half]) + self.outputs_or_none(prompts[half:])
+        """As :meth:`outputs`; None too where a spelled answer does not end while there is room.
+
+        Raises InputError for a prompt of more symbols than the program reads.
+        """
+        return self._spelled(prompts) if self.program.header.spelled else self._lasts(prompts)
 
     def answer(self, output: Any) -> str | None:
         """The text of an output; None where the header does not write it."""
@@ -77,8 +77,8 @@ class Oracle:
         """The output at the end of the prompt around one input."""
         return self.outputs([self.read(text)])[0]
 
-    def _spelled(self, prompts: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
-        seen = [list(symbols) for symbols in prompts]
+    def _spelled(self, prompts: Sequence[Sequence[str]]) -> list[tuple[Any, ...] | None]:
+        seen, endless = [list(symbols) for symbols in prompts], set[int]()
         written: list[list[Any]] = [[] for _ in prompts]
         places = list(range(len(prompts)))
         while places:
@@ -89,11 +89,14 @@ class Oracle:
                 if symbols == []:
                     continue  # the empty text: here it ends
                 written[place].append(value)
-                if symbols is not None:
-                    seen[place] += symbols
+                if symbols is None:
+                    continue
+                seen[place] += symbols
+                if len(seen[place]) <= self.longest:
                     places.append(place)
-            self._check_room(seen[place] for place in places)
-        return [tuple(values) for values in written]
+                else:
+                    endless.add(place)
+        return [None if i in endless else tuple(values) for i, values in enumerate(written)]
 
     @cached_property
     def _symbols_of_values(self) -> dict[tuple[type, Any], list[str]]:
@@ -101,9 +104,7 @@ class Oracle:
         answers = self.program.header.answers
         return {(type(one.value), one.value): self.reader.symbols(one.text) for one in answers}
 
-    def _check_room(self, read: Iterable[Sequence[str]]) -> None:
-        if all(len(symbols) <= self.longest for symbols in read):
-            return
+    def _refuse_endless(self) -> None:
         header = self.program.header
         (end,) = header.ends
         raise InputError(

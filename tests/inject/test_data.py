@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rinject.errors import InputError
-from rinject.inject.data import training_examples
+from rinject.inject.data import TrainingExamples, training_examples
 from rinject.inject.settings import InjectSettings
 from rinject.lang import load_program
 from rinject.student import load_student
@@ -19,20 +19,37 @@ from rinject.tokens import reconcile
 COUNT = load_program(Path(__file__).parents[2] / "programs" / "count.rasp")
 
 
-def drawn(data: str, task: Task | None = None, examples: int = 1500) -> list[str]:
+def found(data: str, task: Task | None = None, examples: int = 1500) -> TrainingExamples:
     settings = InjectSettings.for_student(True, data=data, examples=examples)
     reconciliation = reconcile(load_student("tiny").tokenizer, COUNT.header)
-    found = training_examples(COUNT, task or find_task(COUNT), reconciliation, settings)
-    return [one.input for one in found]
+    return training_examples(COUNT, task or find_task(COUNT), reconciliation, settings)
+
+
+def drawn(data: str, task: Task | None = None, examples: int = 1500) -> list[str]:
+    return [one.input for one in found(data, task, examples).examples]
 
 
 def test_the_rules_differ_in_what_they_reach():
-    letters = {data: {len(text.split()) for text in drawn(data)} for data in
-               ("paper", "spread", "coverage")}  # fmt: skip
+    inputs = {data: drawn(data) for data in ("paper", "spread", "coverage")}
+    letters = {data: {len(text.split()) for text in texts} for data, texts in inputs.items()}
     assert letters["paper"] == letters["spread"] == set(range(5, 41))
     assert max(letters["coverage"]) > 40
-    most = {data: max(text.split().count("x") for text in drawn(data)) for data in letters}
+    most = {data: max(text.split().count("x") for text in inputs[data]) for data in inputs}
     assert most["paper"] < most["spread"] < 40
+
+
+def test_inputs_are_drawn_until_they_cover_the_program():
+    few, enough = found("coverage", examples=200), found("coverage", examples=1500)
+    assert len(few.examples) == 8 * 200  # as many as may be
+    assert not few.covered.is_settled
+    assert len(enough.examples) in (3000, 6000, 12000)
+    assert enough.covered.is_settled
+    assert enough.covered.examples == len(enough.examples)
+    assert enough.covered.values.found > few.covered.values.found
+
+
+def test_other_rules_do_not_say_what_they_cover():
+    assert found("paper", examples=10).covered is None
 
 
 def test_a_task_without_a_rule_cannot_be_spread(tmp_path):

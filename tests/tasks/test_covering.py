@@ -16,8 +16,8 @@ from rinject.errors import InputError
 from rinject.lang import Header, load_program
 from rinject.student import load_student
 from rinject.tasks import find_task, split_of
-from rinject.tasks.covering import Covering
-from rinject.tasks.task import Split, Task, rule_of
+from rinject.tasks.covering import Covered, Covering, Reached
+from rinject.tasks.task import Split, Task, rule_of, stream
 from rinject.tokens import reconcile
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
@@ -123,6 +123,52 @@ def test_spread_inputs_let_arguments_meet_that_hardly_do():
 
     spread = covering_of("shuffle_dyck_bits", within=True)
     assert share(spread) > 3 * share(spread.task)
+
+
+def test_covered_counts_what_came_up():
+    bits = covering_of("shuffle_dyck_bits")
+    examples = list(islice(stream(bits, "train", 0), 20))
+    for some in (examples[:1], examples[:3], examples):
+        covered = bits.covered_by(some)
+        read = [bits.answered(bits.symbols(e.input), e.answer) for e in some]
+        expected = bits.come_up(*zip(*read, strict=True))
+        assert covered.examples == len(some)
+        assert [covered.values.found, covered.combinations.found] == [
+            one.any(axis=0).sum() for one in expected
+        ]
+        assert [covered.values.most, covered.combinations.most] == [
+            one.shape[1] for one in expected
+        ]
+
+
+def test_the_newest_is_the_last_that_brought_something_new():
+    bits = covering_of("shuffle_dyck_bits")
+    (first, second) = islice(stream(bits, "train", 0), 2)
+    assert bits.covered_by([first, first, second, first, second, second]).newest == 3
+    assert bits.covered_by([first, first, first]).newest == 1
+    assert bits.covered_by([first, first]).is_settled
+    assert not bits.covered_by([first, second, first]).is_settled
+
+
+def test_what_was_covered_is_said():
+    covered = Covered(3000, 1000, Reached(250, 298), Reached(2, 4))
+    assert str(covered) == (
+        "3,000 training inputs: 250 of at most 298 values and 2 of 4 combinations came up;"
+        " the last 2,000 brought nothing new"
+    )
+    assert str(replace(covered, newest=2000, combinations=Reached(0, 0))) == (
+        "3,000 training inputs: 250 of at most 298 values came up; more may come (raise --examples)"
+    )
+
+
+def test_edits_reach_all_lengths_and_go_on_from_what_was_new():
+    """All brackets of one kind are hard to come by chance."""
+    dyck = covering_of("shuffle_dyck")
+    texts = [text for text, _ in islice(dyck.cases("train", Random(0)), 6000)]
+    shortest, longest = len(dyck.symbols("")), dyck.oracle.longest
+    assert {len(dyck.symbols(text)) for text in texts} == {*range(shortest, longest + 1)}
+    for bracket in "()[]{}":
+        assert max(text.count(bracket) for text in texts) == longest - shortest
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

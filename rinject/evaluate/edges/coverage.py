@@ -56,7 +56,8 @@ def training_rows(bundle: Bundle, task: Task) -> Rows:
     Raises Exhausted where the task has none.
     """
     settings = bundle.record.settings
-    return bundle.rows(training_examples(bundle.program, task, bundle.reconciliation, settings))
+    drawn = training_examples(bundle.program, task, bundle.reconciliation, settings)
+    return bundle.rows(drawn.examples)
 
 
 def shown_by(bundle: Bundle, rows: Rows, report: Progress = unseen) -> Shown:
