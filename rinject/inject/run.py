@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,29 +11,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from rinject.circuit import CompiledModel
 from rinject.errors import InputError
-from rinject.inject.batches import Batches, text_ids
 from rinject.inject.blocks import prepared_blocks
 from rinject.inject.board import board
 from rinject.inject.bundle import OWN_FILE, Bundle, save_bundle
-from rinject.inject.codes import CodedProjection, TrainedMaps
-from rinject.inject.coordinates import whitening
 from rinject.inject.data import training_examples
 from rinject.inject.failures import explained_memory, explained_writing
 from rinject.inject.fidelity import FidelityReport, fidelity
-from rinject.inject.forward import flat
 from rinject.inject.history import History
-from rinject.inject.interventions import Interventions
+from rinject.inject.injection import Injection, begun_state, begun_trainer, rows_of
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
-from rinject.inject.objective import Objective
-from rinject.inject.positions import check_positions, check_shift, most_positions, which_fit
 from rinject.inject.processes import Processes, check_shares
-from rinject.inject.projection import Projection, variable_slices
-from rinject.inject.randomness import torch_generator
 from rinject.inject.record import (
     BaseRecord,
     BundleRecord,
@@ -42,34 +32,17 @@ from rinject.inject.record import (
     variable_records,
     versions,
 )
-from rinject.inject.rows import Rows, example_rows
 from rinject.inject.run_folder import RunFolder, Say, held_run_folder
 from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.step import Trainer
-from rinject.inject.targets import Targets
-from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.placing import check_target, sync_all
-from rinject.student import Student, blocks, hidden_size, n_layers, residual_streams, weight_hash
-from rinject.tasks import (
-    Example,
-    Exhausted,
-    Split,
-    Task,
-    find_suites,
-    task_source,
-    up_to,
-)
+from rinject.student import Student, n_layers, weight_hash
+from rinject.tasks import Task, task_source
 from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
-WHITENED_BATCHES = 4
-"""Batches of the task on whose streams the coordinates of the map are measured."""
-TRIED_EXAMPLES = 1000
-"""Test examples that are looked at before the training."""
-SAMPLED_EXAMPLES = 2000
-"""Examples on which variables are weighed."""
 Measure = Callable[[Bundle], Mapping[str, Any]]
 
 
@@ -81,17 +54,6 @@ class Result:
     """As saved; its model and map are the trained ones, where they were trained."""
     accuracy: float | None
     """Share of held-out examples answered right at the end; None where none was measured."""
-
-
-@dataclass(frozen=True)
-class Injection:
-    """What is injected into what: the arguments of `inject` that belong together."""
-
-    compiled: CompiledModel
-    program: Program
-    student: Student
-    reconciliation: Reconciliation
-    settings: InjectSettings
 
 
 def inject(
@@ -152,13 +114,13 @@ def inject(
         drawn = training_examples(injection.program, task, reconciliation, settings)
         if drawn.covered and processes.is_main:
             say(str(drawn.covered))
-        rows = _rows(injection, drawn.examples)
+        rows = rows_of(injection, drawn.examples)
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
-        trainer = _trainer(injection, processes, rows, task, texts)
+        trainer = begun_trainer(injection, processes, rows, task, texts)
         run = _run_record(injection, task, texts)
-        state = _state(injection, trainer, layers)
+        state = begun_state(injection, trainer, layers)
         if resume:
             folder.resume(state, run, say)
         last: list[Progress] = []
@@ -247,137 +209,6 @@ def _injectable(compiled: CompiledModel) -> Program:
             hint="write `attention causal;` in its header",
         )
     return program
-
-
-# --- what stays the same --------------------------------------------------------------------------
-
-
-def _trainer(
-    injection: Injection,
-    processes: Processes,
-    rows: Rows,
-    task: Task,
-    texts: Sequence[str],
-) -> Trainer:
-    settings, reconciliation = injection.settings, injection.reconciliation
-    targets = Targets(injection.compiled.graph, reconciliation)
-    held_out = _drawn(task, "validation", settings.eval_examples, injection)
-    for part in (rows, held_out, _tested(injection, task)):
-        targets.program_ids(part)
-        check_positions(injection.student.model, part)
-    most = most_positions(injection.student.model)
-    if most is not None and settings.text_tokens > most:
-        raise InputError(
-            f"--text-tokens is {settings.text_tokens}, the student has {most} positions",
-            hint=f"--text-tokens {most} at most",
-        )
-    check_shift(injection.student.model, _widest(rows, settings), settings.shift)
-    interventions = None
-    if settings.is_interchange:
-        interventions = Interventions(injection.program.header, targets, settings)
-    text = text_ids(texts, reconciliation)
-    return Trainer(
-        batches=Batches(rows, text, targets, settings, interventions),
-        held_out=held_out,
-        settings=settings,
-        processes=processes,
-        suites=_suites(injection, task),
-    )
-
-
-def _suites(injection: Injection, task: Task) -> dict[str, Rows]:
-    """Inputs of the task's suites that the student has positions for, where they are wanted."""
-    settings, header = injection.settings, injection.program.header
-    if not settings.suite_examples:
-        return {}
-    found = {}
-    for suite in find_suites(task):
-        rows = _rows(injection, suite.examples(header, settings.suite_examples, settings.seed))
-        found[suite.name] = rows.take(which_fit(injection.student.model, rows))
-    return {name: rows for name, rows in found.items() if len(rows)}
-
-
-def _widest(rows: Rows, settings: InjectSettings) -> int:
-    """The most tokens of a row in a forward pass: text may lie beside it, and an intervention may
-    put one example's answer behind another's prompt."""
-    prompts = int(rows.prompt_lengths.max(initial=0))
-    answers = int((rows.lengths - rows.prompt_lengths).max(initial=0))
-    return max(prompts + answers, settings.text_tokens)
-
-
-def _tested(injection: Injection, task: Task) -> Rows:
-    """Some test examples, if the task has any: what does not fit should be known beforehand."""
-    try:
-        return _drawn(task, "test", TRIED_EXAMPLES, injection)
-    except Exhausted:
-        return example_rows([], injection.reconciliation)
-
-
-def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
-    """So many held-out examples, or as many as the task has."""
-    return _rows(injection, up_to(task, split, count, injection.settings.seed))
-
-
-def _rows(injection: Injection, examples: Sequence[Example]) -> Rows:
-    return example_rows(
-        examples,
-        injection.reconciliation,
-        spelled=injection.program.header.spelled,
-        ended=injection.settings.end_answers,
-    )
-
-
-# --- what changes ---------------------------------------------------------------------------------
-
-
-def _state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
-    processes, batches = trainer.processes, trainer.batches
-    model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
-    for parameter in model.parameters():
-        parameter.data = parameter.data.float()
-    teacher = processes.placed(injection.student.model, blocks(injection.student.model))
-    projection = _projection(injection, model, batches, layers)
-    weigh = WORTH[injection.settings.variable_weights]
-    worth = weigh(projection.slices, lambda: batches.sampled_values(SAMPLED_EXAMPLES))  # [V]
-    objective = Objective(
-        model,
-        projection,
-        teacher,
-        layers=layers,
-        output=injection.compiled.graph.output,
-        shares=torch.from_numpy(shares(projection.slices, len(layers), worth)),
-        settings=injection.settings,
-        roll=processes.roll,
-    )
-    return State.start(objective, processes, batches.errors)
-
-
-def _projection(
-    injection: Injection, model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]
-) -> TrainedMaps:
-    settings = injection.settings
-    coordinates = None
-    if settings.whiten:
-        coordinates = whitening(_streams(model, batches, layers), settings.whiten)
-    kind = CodedProjection if settings.has_codes else Projection
-    return kind(
-        variable_slices(injection.compiled.graph),
-        hidden_size(model),
-        maps=len(layers) if settings.maps == "per-layer" else 1,
-        generator=torch_generator(settings.seed, "map"),
-        coordinates=coordinates,
-    )
-
-
-@torch.no_grad()
-def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) -> Tensor:
-    """The aligned streams [N, D] of a model on the first batches, without the embedding."""
-    found = []
-    for step in range(WHITENED_BATCHES):
-        batch = batches.at(step).to(model.device)
-        captured = residual_streams(model, batch.ids, layers=layers[1:])
-        found += [flat(captured[layer])[batch.aligned_places].float() for layer in layers[1:]]
-    return torch.cat(found)
 
 
 def _run_record(injection: Injection, task: Task, texts: Sequence[str]) -> dict[str, Any]:
