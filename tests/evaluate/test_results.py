@@ -234,6 +234,19 @@ def test_the_papers_figures_stand_beside_other_programs_of_its_tasks() -> None:
     assert "| 96.6 |" in row
 
 
+@pytest.mark.parametrize(
+    ("method", "carries"),
+    [("tracr-injection", True), ("interchange", True), ("finetune", False)],
+)
+def test_variables_are_shown_of_students_that_carry_them_on_purpose(
+    method: str, carries: bool
+) -> None:
+    found = sections(replace(results(), runs=(injected(method, 42, 1.0),)))
+    tables = {section.anchor: section.tables for section in found}
+    for part in ("fidelity", "figure-6"):
+        assert bool(tables.get(part)) is carries
+
+
 def test_a_part_that_nobody_has_makes_no_section() -> None:
     whole = injected("finetune", 42, 1.0)
     bare = replace(whole, suites=(), retention=(), missing={}, noise=None, pictures={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,11 @@ def grouped(results: Results) -> list[Group]:
         for method in methods
         for group in _of(results, task, method)
     ]
+
+
+def runs_of(groups: Sequence[Group]) -> Iterator[tuple[Group, Run]]:
+    """All runs, each with its group."""
+    return ((group, run) for group in groups for run in group.runs)
 
 
 def _of(results: Results, task: str, method: str) -> list[Group]:

@@ -191,6 +191,11 @@ class Run:
     measured: dict[str, dict[str, str]]
     """The versions that each part was measured with, by the parts."""
 
+    @property
+    def carries_program(self) -> bool:
+        """Whether its stream was trained to hold the program's variables."""
+        return self.method not in ("none", "finetune")
+
 
 @dataclass(frozen=True)
 class Results:
