@@ -152,6 +152,7 @@ def run_injection(
     Says so where the pages of text do not have the hash `text_before`.
     """
     from rinject.compiler import compile_program
+    from rinject.evaluate.report import SEED
     from rinject.inject import inject
     from rinject.inject.codes import code_words
     from rinject.inject.projection import variable_slices
@@ -160,7 +161,7 @@ def run_injection(
     from rinject.tasks.text import pages_sha256
     from rinject.tokens import reconcile
 
-    up_to(task, "test", 1, settings.seed)  # without any, there is nothing to measure at the end
+    tested = up_to(task, "test", test_examples, SEED)  # without any, nothing is measured at the end
     reconciliation = reconcile(student.tokenizer, program.header)
     with waiting(f"compiling {program.name}", quiet=quiet):
         compiled = compile_program(
@@ -182,6 +183,7 @@ def run_injection(
             directory=directory,
             report=show,
             measure=_measure(student, task, texts.held_out, test_examples),
+            tested=tested,
             resume=resume,
             say=note,
         )

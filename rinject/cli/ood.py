@@ -79,7 +79,8 @@ def ood(
     own = Asked(str(path), _loaded(path, trust_remote_code, quiet=json))
     beside = [] if baseline is None else [_baseline(own, baseline, trust_remote_code, quiet=json)]
     with waiting("looking for suites", quiet=json):
-        suites = _suites(own.bundle, suite, task, trust_task)
+        asked = [one.bundle for one in beside if one.base is None]
+        suites = _suites(own.bundle, asked, suite, task, trust_task)
     measured = [(one, _measure(one, suites, n, seed, quiet=json)) for one in (own, *beside)]
     if json:
         print_json(
@@ -118,10 +119,12 @@ def _baseline(own: Asked, named: str, trust_remote_code: bool, *, quiet: bool) -
     return other
 
 
-def _suites(bundle: Bundle, name: str, task: str | None, trusted: bool) -> list[TaskSuite]:
+def _suites(
+    bundle: Bundle, beside: Sequence[Bundle], name: str, task: str | None, trusted: bool
+) -> list[TaskSuite]:
     from rinject.evaluate.suites import bundle_suites
 
-    return bundle_suites(bundle, find_bundle_task(bundle, task, trusted), name)
+    return bundle_suites(bundle, find_bundle_task(bundle, task, trusted), name, beside=beside)
 
 
 def _measure(

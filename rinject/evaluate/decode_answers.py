@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,11 @@ import torch
 from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.bundle import Bundle
 from rinject.inject.forward import logits_at
+from rinject.inject.positions import most_positions
 from rinject.inject.rows import rows_of
 
-MOST_ANSWER_TOKENS = 16
+SHOWN_TOKENS = 16
+"""So many at least, whatever the program writes: what is no answer should be seen."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ def write_answers(
     """The student's answers. Where none was taught to end, a spelled one is as long as the true
     one, and others are those that the program knows."""
     end = bundle.reconciliation.end if bundle.record.settings.end_answers else None
-    most = [_most(bundle, true) if end is None else MOST_ANSWER_TOKENS for true in true_answers]
+    most = [
+        min(_most(bundle, prompt, true, is_ended=end is not None), _room(bundle, prompt))
+        for prompt, true in zip(prompts, true_answers, strict=True)
+    ]
     written: list[Written] = []
     for tokens in _generate(bundle, prompts, most, end):
         is_ended = tokens[-1:] == [end]
@@ -44,13 +50,22 @@ def write_answers(
     return written
 
 
-def _most(bundle: Bundle, true_answer: str | None) -> int:
-    """The tokens that an answer without an end may have."""
+def _most(bundle: Bundle, prompt: list[int], true_answer: str | None, *, is_ended: bool) -> int:
+    """The tokens that an answer may have, with its end."""
     header = bundle.program.header
     known = [rule.text for rule in header.answers if rule.text]
     likely = [true_answer] if header.spelled and true_answer else known
     longest = max((len(bundle.reconciliation.student_ids(text)) for text in likely), default=1)
-    return min(longest, MOST_ANSWER_TOKENS)
+    if not is_ended:
+        return longest
+    reads = bundle.graph.max_seq_len - len(prompt) if header.spelled else longest
+    return max(reads + 1, SHOWN_TOKENS)
+
+
+def _room(bundle: Bundle, prompt: list[int]) -> int:
+    """The tokens that the student has positions for; the last one needs none."""
+    positions = most_positions(bundle.model)
+    return sys.maxsize if positions is None else positions - len(prompt) + 1
 
 
 def _known(bundle: Bundle, written: str) -> str:

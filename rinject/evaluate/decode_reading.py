@@ -11,7 +11,6 @@ from torch import Tensor
 
 from rinject.errors import InputError
 from rinject.evaluate.decode_answers import Written, write_answers
-from rinject.evaluate.suites import program_answers
 from rinject.graph.tables import NONE
 from rinject.inject.answering import ROWS_AT_ONCE
 from rinject.inject.bundle import Bundle
@@ -139,7 +138,7 @@ def _true_answers(
     if not bundle.program.header.spelled:
         return [_true_answer(bundle, values[-1]) for values in true]
     prompts = [bundle.reconciliation.symbols(tokens) for tokens in ids]
-    return program_answers(Oracle(bundle.program), prompts)
+    return Oracle(bundle.program).answers(prompts)
 
 
 def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:

@@ -16,6 +16,9 @@ from rinject.inject.bundle import Bundle
 from rinject.inject.positions import check_positions
 from rinject.tasks import Task, up_to
 
+SEED = 42
+"""Of the examples that are asked, whatever the training's seed."""
+
 
 @dataclass(frozen=True)
 class EvalReport:
@@ -52,7 +55,7 @@ def evaluate(
     texts: Sequence[str],
     *,
     n: int = 1000,
-    seed: int = 42,
+    seed: int = SEED,
 ) -> EvalReport:
     """Measures a bundle beside its base student on `n` test examples and held-out texts.
 

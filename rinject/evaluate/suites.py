@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from itertools import compress
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 from transformers import PreTrainedModel
 
-import rinject
 from rinject.errors import InputError, RinjectError
 from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.intervals import wilson
@@ -24,7 +20,7 @@ from rinject.inject.positions import which_fit
 from rinject.inject.rows import Rows
 from rinject.lang import Program
 from rinject.lang.diagnostics import did_you_mean
-from rinject.tasks import Example, Task, choose_suites, examples, find_suites, split_of
+from rinject.tasks import Example, Task, examples, find_suites
 from rinject.tasks.agreement import check_agreement
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.registry import TASKS, task_source
@@ -38,7 +34,6 @@ TRAINED_ON = {
 ALL = "all"
 UNTOUCHED = "none"
 """The method of a student without a program."""
-OWN_CODE = Path(rinject.__file__).parent
 FEW = 4
 """Outputs of a task that a header must be able to write before its program is run on more."""
 
@@ -89,27 +84,33 @@ class TaskSuite:
 # --- which suites ---------------------------------------------------------------------------------
 
 
-def bundle_suites(bundle: Bundle, task: Task, name: str = ALL) -> list[TaskSuite]:
+def bundle_suites(
+    bundle: Bundle, task: Task, name: str = ALL, *, beside: Sequence[Bundle] = ()
+) -> list[TaskSuite]:
     """The suites of a bundle's task, and of every other built-in task that its program computes.
 
     Which those are is found by running the program. Of their suites only inputs of the test split
-    are taken, since training may have had the others, and so of all where it covered the program
-    (`--data coverage`); a task of one's own parts its inputs in its
-    own way and has its own suites alone. `name` chooses those of one name. Raises InputError where
-    there is none.
+    are taken, since training may have had the others; and so of all where it covered the program
+    (`--data coverage`), that of the bundle or of those `beside` it which are asked as well. A task
+    of one's own parts its inputs in its own way and has its own suites alone. `name` chooses those
+    of one name. Raises InputError where there is none.
     """
     program = bundle.program
-    covered = bundle.record.settings.data == "coverage"
+    covered = any(one.record.settings.goes_beyond_task for one in (bundle, *beside))
     own = find_suites(task)
-    found = [TaskSuite(program.name, _held_out(suite) if covered else suite) for suite in own]
+    found = [TaskSuite(program.name, one.held_out() if covered else one) for one in own]
     if task_source(task) is None:
         taken = {*own}
         for other, suites in SUITES.items():  # programs of one task share its suites
             if not taken.issuperset(suites) and _computes(program, other):
-                found += [TaskSuite(other, _held_out(suite)) for suite in suites]
+                found += [TaskSuite(other, suite.held_out()) for suite in suites]
                 taken.update(suites)
     if not found:
-        choose_suites(task)  # says what there is
+        raise InputError(
+            f"there are no out-of-distribution suites for `{program.name}`",
+            hint=f"programs that compute {', '.join(SUITES)} have some; a task of your own may"
+            " bring `suites`",
+        )
     if name == ALL:
         return found
     names = list(dict.fromkeys(one.suite.name for one in found))
@@ -128,13 +129,6 @@ def _computes(program: Program, name: str) -> bool:
     except (RinjectError, TypeError):  # a header that spells its answers writes no number
         return False
     return True
-
-
-def _held_out(suite: Suite) -> Suite:
-    def inputs(rng: Random) -> Iterator[str]:
-        return (text for text in suite.inputs(rng) if split_of(text) == "test")
-
-    return replace(suite, inputs=inputs)
 
 
 # --- measuring ------------------------------------------------------------------------------------
@@ -160,31 +154,9 @@ def measure_suites(
     for done, one in enumerate(suites):
         report(done, len(suites))
         kept = one if isinstance(one, TaskSuite) else TaskSuite(bundle.program.name, one)
-        drawn = suite_examples(bundle, kept.suite, n, seed)
+        drawn = kept.suite.examples(bundle.program.header, n, seed)
         found.append(_measure(bundle, base, oracle, kept, drawn))
     return found
-
-
-def suite_examples(bundle: Bundle, suite: Suite, n: int, seed: int) -> list[Example]:
-    """The examples of a suite, whose inputs and answers may come from the user's Python."""
-    try:
-        return suite.examples(bundle.program.header, n, seed)
-    except RinjectError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
-        raise InputError(
-            f"the suite {suite.name!r} fails{_place(error)}: {reason.rstrip(':')}",
-            hint="its `inputs(rng)` gives texts, its `truth(text)` the right output for each",
-        ) from error
-
-
-def _place(error: BaseException) -> str:
-    """The file and line of the user's own code that an error went through, if any."""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if not Path(frame.filename).is_relative_to(OWN_CODE):
-            return f" at {frame.filename}:{frame.lineno}"
-    return ""
 
 
 def _measure(
@@ -228,16 +200,6 @@ def which_solved(
         bundle.reconciliation.symbols(ids[:length])
         for ids, length in zip(rows.ids, rows.prompt_lengths, strict=True)
     ]
-    answers = program_answers(oracle, prompts)
+    answers = oracle.answers(prompts)
     pairs = zip(answers, drawn, strict=True)
     return np.array([given == one.answer for given, one in pairs], dtype=bool)
-
-
-def program_answers(oracle: Oracle, prompts: Sequence[list[str]]) -> list[str | None]:
-    """The program's answer to each prompt; None where it has none that can be written."""
-    found: list[str | None] = [None] * len(prompts)
-    fitting = [i for i, symbols in enumerate(prompts) if len(symbols) <= oracle.longest]
-    outputs = oracle.outputs_or_none([prompts[place] for place in fitting])
-    for place, output in zip(fitting, outputs, strict=True):
-        found[place] = oracle.answer(output)
-    return found

@@ -124,7 +124,7 @@ class Batches:
         """
         if not len(examples):
             raise InputError("the task has no example to train on")
-        if len(text_ids) <= settings.text_tokens:
+        if len(text_ids) < settings.text_tokens:
             raise InputError(
                 f"the text has {len(text_ids)} tokens, fewer than --text-tokens"
                 f" ({settings.text_tokens})"

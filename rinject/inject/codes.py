@@ -88,18 +88,20 @@ class CodedProjection(nn.Module):
         self.coordinates = coordinates
 
     def maps(self) -> Maps:
-        """What the parameters mean for plain streams.
+        """What the parameters mean for plain streams, in full precision whatever the context.
 
         The rotation is the orthonormal factor of free directions, whose length does not matter: the
         longer they have grown, the slower the rotation turns.
         """
-        rotation = _orthonormal(self.directions)  # [M, D, R]
-        weight = (self.codebook * self.mask) @ rotation.mT  # [M, W, D]
-        if self.coordinates is None:
-            return Maps(self.slices, weight, self.bias, Codes(rotation, rotation, self.columns))
-        plain = self.coordinates.plain(weight, self.bias)
-        codes = Codes(*self.coordinates.plain_directions(rotation), self.columns)
-        return Maps(self.slices, *plain, codes)
+        with torch.autocast(self.bias.device.type, enabled=False):
+            rotation = _orthonormal(self.directions)  # [M, D, R]
+            weight = (self.codebook * self.mask) @ rotation.mT  # [M, W, D]
+            if self.coordinates is None:
+                codes = Codes(rotation, rotation, self.columns)
+                return Maps(self.slices, weight, self.bias, codes)
+            plain = self.coordinates.plain(weight, self.bias)
+            codes = Codes(*self.coordinates.plain_directions(rotation), self.columns)
+            return Maps(self.slices, *plain, codes)
 
     @torch.no_grad()
     def plain(self) -> Projection:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
-from random import Random
 
 from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
@@ -41,7 +39,7 @@ def training_examples(
     """
     needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
     count = min(needed, settings.examples)
-    if settings.data == "coverage":
+    if settings.goes_beyond_task:
         return _covering(Covering(program, task, reconciliation), count, settings)
     if settings.data == "spread":
         task = Covering(program, task, reconciliation, _rule(task))
@@ -67,7 +65,7 @@ def _rule(task: Task) -> Callable[[str], bool]:
             hint="give a task FILE.py:NAME a method `allows(text)`, or leave out --data spread",
         )
     for suite in find_suites(task):
-        for text in islice(suite.inputs(Random(0)), TRIED):
+        for text in suite.texts(TRIED):
             if split_of(text) == "train" and rule(text):
                 raise InputError(
                     f"the task of `{task.header.name}` allows {text!r}, an input of its"

@@ -30,13 +30,11 @@ from rinject.inject.targets import Targets
 from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.student import Student, blocks, hidden_size, residual_streams
-from rinject.tasks import Example, Exhausted, Split, Task, find_suites, up_to
+from rinject.tasks import Example, Split, Task, find_suites, up_to
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
 """Batches of the task on whose streams the coordinates of the map are measured."""
-TRIED_EXAMPLES = 1000
-"""Test examples that are looked at before the training."""
 SAMPLED_EXAMPLES = 2000
 """Examples on which variables are weighed."""
 
@@ -61,8 +59,9 @@ def begun_trainer(
     rows: Rows,
     task: Task,
     texts: Sequence[str],
+    tested: Sequence[Example] = (),
 ) -> Trainer:
-    """What takes steps on such rows and pages of text.
+    """What takes steps on such rows and pages of text. Test examples are looked at only.
 
     Raises InputError where the examples, the text or the settings do not fit the student or the
     program.
@@ -70,7 +69,7 @@ def begun_trainer(
     settings, reconciliation = injection.settings, injection.reconciliation
     targets = Targets(injection.compiled.graph, reconciliation)
     held_out = _drawn(task, "validation", settings.eval_examples, injection)
-    for part in (rows, held_out, _tested(injection, task)):
+    for part in (rows, held_out, rows_of(injection, tested)):
         targets.program_ids(part)
         check_positions(injection.student.model, part)
     most = most_positions(injection.student.model)
@@ -94,13 +93,16 @@ def begun_trainer(
 
 
 def _suites(injection: Injection, task: Task) -> dict[str, Rows]:
-    """Inputs of the task's suites that the student has positions for, where they are wanted."""
+    """Inputs of the task's suites that the student has positions for, where they are wanted; of
+    those that training may have had the test split's."""
     settings, header = injection.settings, injection.program.header
     if not settings.suite_examples:
         return {}
     found = {}
     for suite in find_suites(task):
-        rows = rows_of(injection, suite.examples(header, settings.suite_examples, settings.seed))
+        unseen = suite.held_out() if settings.goes_beyond_task else suite
+        drawn = unseen.examples(header, settings.suite_examples, settings.seed)
+        rows = rows_of(injection, drawn)
         found[suite.name] = rows.take(which_fit(injection.student.model, rows))
     return {name: rows for name, rows in found.items() if len(rows)}
 
@@ -111,14 +113,6 @@ def _widest(rows: Rows, settings: InjectSettings) -> int:
     prompts = int(rows.prompt_lengths.max(initial=0))
     answers = int((rows.lengths - rows.prompt_lengths).max(initial=0))
     return max(prompts + answers, settings.text_tokens)
-
-
-def _tested(injection: Injection, task: Task) -> Rows:
-    """Some test examples, if the task has any: what does not fit should be known beforehand."""
-    try:
-        return _drawn(task, "test", TRIED_EXAMPLES, injection)
-    except Exhausted:
-        return example_rows([], injection.reconciliation)
 
 
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
@@ -181,10 +175,11 @@ def _projection(
 
 @torch.no_grad()
 def _streams(model: PreTrainedModel, batches: Batches, layers: tuple[int, ...]) -> Tensor:
-    """The aligned streams [N, D] of a model on the first batches, without the embedding."""
-    found = []
+    """The aligned streams [N, D] of a model on the first batches, without the embedding where
+    there are others."""
+    found, measured = [], layers[1:] or layers
     for step in range(WHITENED_BATCHES):
         batch = batches.at(step).to(model.device)
-        captured = residual_streams(model, batch.ids, layers=layers[1:])
-        found += [flat(captured[layer])[batch.aligned_places].float() for layer in layers[1:]]
+        captured = residual_streams(model, batch.ids, layers=measured)
+        found += [flat(captured[layer])[batch.aligned_places].float() for layer in measured]
     return torch.cat(found)

@@ -125,8 +125,7 @@ class Objective(nn.Module):
         return self._losses(batch) if isinstance(batch, Batch) else batch()
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.autocast(batch.ids.device.type, enabled=False):  # what is written must be read
-            maps = self.projection.maps()
+        maps = self.projection.maps()
         variable = self.output if self.settings.roll == "final-result" else None
         last = len(self.layers) - 1
         self._kept = {

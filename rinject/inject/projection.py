@@ -96,10 +96,12 @@ class Maps:
     def read(self, layer: int, stream: Tensor) -> Tensor:
         """int64 [..., V]: the value index that each variable decodes to in a stream [..., D].
 
-        A variable that never has a value reads as -1.
+        A variable that never has a value reads as -1. In full precision whatever the context.
         """
         sizes = [variable.size for variable in self.slices]
-        slices = self.slices_at(layer, stream).split(sizes, dim=-1)
+        with torch.autocast(stream.device.type, enabled=False):
+            found = self.slices_at(layer, stream.to(self.weight.dtype))  # [..., W]
+        slices = found.split(sizes, dim=-1)
         none = stream.new_full(stream.shape[:-1], -1, dtype=torch.long)
         return torch.stack([s.argmax(dim=-1) if s.shape[-1] else none for s in slices], dim=-1)
 
@@ -140,10 +142,11 @@ class Projection(nn.Module):
         return made.eval()
 
     def maps(self) -> Maps:
-        """What the parameters mean for plain streams."""
+        """What the parameters mean for plain streams, in full precision whatever the context."""
         if self.coordinates is None:
             return Maps(self.slices, self.weight, self.bias, self.codes)
-        return Maps(self.slices, *self.coordinates.plain(self.weight, self.bias))
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return Maps(self.slices, *self.coordinates.plain(self.weight, self.bias))
 
     @torch.no_grad()
     def plain(self) -> Projection:

@@ -39,7 +39,7 @@ from rinject.inject.step import Trainer
 from rinject.lang import Program
 from rinject.placing import check_target, sync_all
 from rinject.student import Student, n_layers, weight_hash
-from rinject.tasks import Task, task_source
+from rinject.tasks import Example, Task, task_source
 from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
@@ -67,6 +67,7 @@ def inject(
     directory: str | Path,
     report: Report = lambda _: None,
     measure: Measure = lambda _: {},
+    tested: Sequence[Example] = (),
     resume: bool = False,
     say: Say = lambda _: None,
     clock: Clock = time.monotonic,
@@ -74,7 +75,8 @@ def inject(
     """Trains a copy of the student to carry the program's variables, and saves the bundle.
 
     `texts` are pages for L_KL; keep some aside for perplexity. `measure` sees the bundle before it
-    is written, and what it returns is kept as the record's metrics. The given student's weights
+    is written, and what it returns is kept as the record's metrics; that the examples which it is
+    going to ask, `tested`, fit is found out before the training. The given student's weights
     stay as they are; on CUDA it is moved there, as the teacher. Its copy is trained in float32, for
     small steps vanish in shorter types, and in the end takes the given types again.
 
@@ -118,7 +120,7 @@ def inject(
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
-        trainer = begun_trainer(injection, processes, rows, task, texts)
+        trainer = begun_trainer(injection, processes, rows, task, texts, tested)
         run = _run_record(injection, task, texts)
         state = begun_state(injection, trainer, layers)
         if resume:

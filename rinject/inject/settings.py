@@ -186,11 +186,11 @@ class InjectSettings:
     """Student layer that the last compiled layer is stretched to; by default a sixth of the
     student's layers stay free after it."""
     warmup: float = 0.0
-    """Share of the steps over which both rates rise from zero."""
+    """Share of the steps over which all rates rise from zero."""
     decay: float = 0.0
-    """Share of the steps, at the end, over which both rates fall to zero."""
+    """Share of the steps, at the end, over which all rates fall to zero."""
     weight_decay: float = 0.0
-    """AdamW's decoupled weight decay, of student and map."""
+    """Decoupled weight decay of student and map, in units of the learning rate."""
     anchor: float = 0.0
     """Decoupled decay of the student towards its own former weights; like weight decay, in units of
     the learning rate."""
@@ -216,7 +216,7 @@ class InjectSettings:
     log_every: int = 10
     """Steps between two reports of progress."""
     eval_every: int = 1000
-    """Steps between two measurements of accuracy on held-out examples."""
+    """Steps between two measurements on held-out examples: accuracy, fidelity and suites."""
     eval_examples: int = 200
     """Number of held-out examples measured; 0 measures none."""
     suite_examples: int = 0
@@ -256,6 +256,9 @@ class InjectSettings:
         both = self.seeks_errors and self.seeks_errors_by_swaps
         own = f"must be as --seek, which is {self.seek}, or changed or rare"
         _check(not both or self.seek == self.interchange_seek, "interchange_seek", own)
+        is_measured = self.eval_examples or not (self.seeks_errors or self.seeks_errors_by_swaps)
+        flag_name = "seek" if self.seeks_errors else "interchange_seek"
+        _check(is_measured, flag_name, "needs --eval-examples, on which errors are found")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -318,6 +321,11 @@ class InjectSettings:
         if not self.task_tokens:
             return self
         return replace(self, task_rows=max(1, self.task_tokens // longest))
+
+    @property
+    def goes_beyond_task(self) -> bool:
+        """Whether training may have inputs that the task does not draw, so those of its suites."""
+        return self.data == "coverage"
 
     @property
     def seeks_errors(self) -> bool:

@@ -72,7 +72,7 @@ class State:
             {"params": list(objective.projection.parameters()), "lr": settings.map_rate},
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
-        found = Muon(matrices, decay=0.0) if muon else None
+        found = Muon(matrices, decay=settings.weight_decay) if muon else None
         wrapped = processes.wrapped(objective)
         return cls(objective, wrapped, processes, optimizer, found, errors or ErrorHistory())
 

@@ -3,7 +3,7 @@
 from rinject.tasks.registry import find_task, task_source
 from rinject.tasks.sampler import Sampler
 from rinject.tasks.source import TaskSource
-from rinject.tasks.suites import Suite, choose_suites, find_suites
+from rinject.tasks.suites import Suite, find_suites
 from rinject.tasks.task import (
     SPLITS,
     Example,
@@ -29,7 +29,6 @@ __all__ = [
     "Task",
     "TaskSource",
     "answer_text",
-    "choose_suites",
     "example",
     "examples",
     "fill_prompt",

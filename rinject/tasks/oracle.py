@@ -73,6 +73,16 @@ class Oracle:
         except RinjectError:
             return None
 
+    def answers(self, prompts: Sequence[Sequence[str]]) -> list[str | None]:
+        """The answer to each prompt's symbols; None where it is too long, or there is none that
+        can be written."""
+        found: list[str | None] = [None] * len(prompts)
+        fitting = [i for i, symbols in enumerate(prompts) if len(symbols) <= self.longest]
+        outputs = self.outputs_or_none([prompts[place] for place in fitting])
+        for place, output in zip(fitting, outputs, strict=True):
+            found[place] = self.answer(output)
+        return found
+
     def output(self, text: str) -> Any:
         """The output at the end of the prompt around one input."""
         return self.outputs([self.read(text)])[0]

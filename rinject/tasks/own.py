@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,11 @@ from random import Random
 from types import ModuleType
 from typing import Any
 
-from rinject.errors import InputError, RinjectError
+from rinject.errors import InputError
 from rinject.lang import Header, Program
 from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.agreement import check_agreement
+from rinject.tasks.own_code import explained
 from rinject.tasks.source import TaskSource, read
 from rinject.tasks.suites import Suite
 from rinject.tasks.task import Exhausted, Split, Task, digest, rule_of
@@ -152,25 +152,9 @@ def _module(source: TaskSource) -> ModuleType:
     return module
 
 
-@contextmanager
-def _explained(source: TaskSource, hint: str | None = None) -> Iterator[None]:
+def _explained(source: TaskSource, hint: str | None = None) -> AbstractContextManager[None]:
     """Whatever the user's Python raises becomes one line with its place."""
-    try:
-        yield
-    except RinjectError:
-        raise
-    except (Exception, SystemExit) as error:
-        reason = " ".join([f"{type(error).__name__}:", *str(error).splitlines()[:1]])
-        message = f"the task {_shown(source)} fails{_place(error, source)}: {reason.rstrip(':')}"
-        raise InputError(message, hint=hint) from error
-
-
-def _place(error: BaseException, source: TaskSource) -> str:
-    if isinstance(error, SyntaxError):
-        return f" in line {error.lineno}"
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == source.path]
-    return f" in line {lines[-1]}" if lines else ""
+    return explained(f"the task {_shown(source)}", file=source.path, hint=hint)
 
 
 def _shown(source: TaskSource) -> str:

@@ -8,16 +8,17 @@ running it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from random import Random
 from typing import Any
 
-from rinject.errors import InputError, RinjectError
+from rinject.errors import RinjectError
 from rinject.lang import Header
-from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.count import Count
 from rinject.tasks.int_sum import IntSum
+from rinject.tasks.own_code import explained
 from rinject.tasks.shuffle_dyck import PAIRS, Pairs, ShuffleDyck, correct_string, is_balanced
 from rinject.tasks.task import Example, Task, answer_text, fill_prompt, split_of
 
@@ -42,12 +43,27 @@ class Suite:
         """The first `n` examples, or as many as there are; no input comes twice.
 
         The same header, seed and suite give the same examples, and more of them begin with fewer.
+        Raises InputError for a suite of one's own that fails.
         """
         rng = Random(f"{header.name}/{self.name}/{seed}")
-        return [
-            Example(text, fill_prompt(header, text), written(header, self.truth(text)))
-            for text in islice(_once(self.inputs(rng)), n)
-        ]
+        with self._explained():
+            return [
+                Example(text, fill_prompt(header, text), written(header, self.truth(text)))
+                for text in islice(_once(self.inputs(rng)), n)
+            ]
+
+    def texts(self, n: int) -> list[str]:
+        """Some inputs. Raises InputError for a suite of one's own that fails."""
+        with self._explained():
+            return list(islice(self.inputs(Random(0)), n))
+
+    def held_out(self) -> Suite:
+        """Those of its inputs that training could not have had: those of the test split."""
+        return replace(self, inputs=lambda rng: _held_out(self.inputs(rng)))
+
+    def _explained(self) -> AbstractContextManager[None]:
+        hint = "its `inputs(rng)` gives texts, its `truth(text)` the right output for each"
+        return explained(f"the suite {self.name!r}", hint=hint)
 
 
 def written(header: Header, value: Any) -> str:
@@ -63,22 +79,6 @@ def find_suites(task: Task) -> tuple[Suite, ...]:
     """The suites of a task: its own attribute `suites`, or those of a built-in task."""
     built_in = SUITES.get(task.header.name, ()) if isinstance(task, BUILT_IN) else ()
     return tuple(getattr(task, "suites", ())) or built_in
-
-
-def choose_suites(task: Task, name: str = "all") -> tuple[Suite, ...]:
-    """The suite of that name, or all. Raises InputError where there is none."""
-    suites, program = find_suites(task), task.header.name
-    if not suites:
-        raise InputError(
-            f"there are no out-of-distribution suites for `{program}`",
-            hint=f"programs that compute {', '.join(SUITES)} have some; a task of your own may"
-            " bring `suites`",
-        )
-    names = [suite.name for suite in suites]
-    if name != "all" and name not in names:
-        hint = did_you_mean(name, names, otherwise=f"they are: {', '.join(names)}")
-        raise InputError(f"`{program}` has no suite {name!r}", hint=hint)
-    return tuple(suite for suite in suites if name in ("all", suite.name))
 
 
 def _once(inputs: Iterator[str]) -> Iterator[str]:

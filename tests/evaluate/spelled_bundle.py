@@ -15,9 +15,9 @@ from rinject.lang import load_program
 from rinject.tokens import reconcile
 
 
-def spelled_bundle() -> Bundle:
+def spelled_bundle(text: str = small_injection.SPELLED) -> Bundle:
     """The program repeats digits."""
-    program = load_program(text=small_injection.SPELLED)
+    program = load_program(text=text)
     compiled = compile_program(program)
     reconciliation = reconcile(small_injection.tokenizer(), program.header)
     slices = variable_slices(compiled.graph)

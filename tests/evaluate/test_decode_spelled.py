@@ -11,7 +11,7 @@ from inject import small_injection
 from inject.small_injection import without_end
 
 from rinject.evaluate import decode
-from rinject.evaluate.decode_answers import MOST_ANSWER_TOKENS
+from rinject.evaluate.decode_answers import SHOWN_TOKENS, write_answers
 from rinject.inject.bundle import Bundle
 
 
@@ -39,8 +39,18 @@ def test_the_true_answer_is_spelled_to_its_end(spelling: Bundle) -> None:
 
 
 def test_an_answer_goes_on_to_its_end(spelling: Bundle) -> None:
-    assert decode(always(spelling, "3"), "312").answer == "3" * MOST_ANSWER_TOKENS
+    assert decode(always(spelling, "3"), "312").answer == "3" * SHOWN_TOKENS
     assert decode(always(spelling, "<|endoftext|>"), "312").answer == ""
+
+
+@pytest.mark.parametrize(("longest", "room"), [(40, 40), (200, small_injection.POSITIONS)])
+def test_answers_go_on_as_far_as_program_and_student_have_room(longest: int, room: int) -> None:
+    longer = small_injection.SPELLED.replace("longest    20;", f"longest    {longest};")
+    bundle = always(spelled_bundle(longer), "3")
+    prompt = bundle.reconciliation.student_ids("Say 312 again:")
+    (written,) = write_answers(bundle, [prompt], ["312"])
+    assert written.answer == "3" * (room - len(prompt) + 1)
+    assert not written.is_ended
 
 
 def test_without_end_an_answer_is_as_long_as_the_true_one(spelling: Bundle) -> None:
@@ -66,8 +76,8 @@ def test_true_values_go_on_over_the_answer(spelling: Bundle) -> None:
     plain, followed = decode(bundle, "31"), decode(bundle, "31", generate=True)
     written = followed.tokens[followed.prompt_tokens :]
     assert followed.tokens[: followed.prompt_tokens - 1] == plain.tokens[:-1]
-    assert [token.text for token in written] == ["2"] * MOST_ANSWER_TOKENS
-    assert [token.symbol for token in written] == ["2"] * MOST_ANSWER_TOKENS
+    assert [token.text for token in written] == ["2"] * SHOWN_TOKENS
+    assert [token.symbol for token in written] == ["2"] * SHOWN_TOKENS
     read = sum(token.is_read for token in followed.tokens)
     assert read == bundle.graph.max_seq_len
     symbols = [token.symbol or "" for token in followed.tokens[:read]]

@@ -179,6 +179,14 @@ def test_what_covering_inputs_may_have_held_is_left_out(data, splits) -> None:
     assert {split_of(example.input) for some in drawn for example in some} == splits
 
 
+def test_what_one_of_two_bundles_may_have_seen_is_asked_of_neither() -> None:
+    program = load_program(PROGRAMS / "shuffle_dyck.rasp")
+    other = Held(program, trained_on("coverage"))
+    found = bundle_suites(Held(program), find_task(program), beside=[other])  # type: ignore
+    drawn = [one.suite.examples(program.header, 100, 0) for one in found]
+    assert {split_of(example.input) for some in drawn for example in some} == {"test"}
+
+
 def test_suites_of_a_task_that_the_program_computes_under_another_name() -> None:
     program = load_program(text=COPY)
     found = bundle_suites(Held(program), find_task(program))  # type: ignore[arg-type]

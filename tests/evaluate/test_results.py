@@ -143,6 +143,7 @@ def test_runs_of_another_seed_alone_are_one_row() -> None:
     first, second = injected("finetune", 42, 1.0), injected("finetune", 43, 0.5)
     assert groups_of(first, second) == [("", 2)]
     assert groups_of(first, with_settings(second, log_every=3)) == [("", 2)]
+    assert groups_of(first, with_settings(second, eval_every=3)) == [("", 2)]
     by_tokens = [with_settings(run, task_tokens=99, task_rows=run.seed) for run in (first, second)]
     assert groups_of(*by_tokens) == [("", 2)]
 
@@ -151,6 +152,9 @@ def test_other_recipes_and_students_have_rows_of_their_own() -> None:
     first, second = injected("finetune", 42, 1.0), injected("finetune", 43, 0.5)
     free, points = (with_settings(first, codes=codes) for codes in ("free", "orthogonal"))
     assert groups_of(free, points) == [("--codes free", 1), ("--codes orthogonal", 1)]
+    seeking = injected("tracr-injection", 42, 1.0)  # what is read wrong decides what is drawn
+    often, seldom = (with_settings(seeking, seek="wrong", rare=0.5, eval_every=n) for n in (5, 9))
+    assert groups_of(often, seldom) == [("--eval-every 5", 1), ("--eval-every 9", 1)]
     larger = replace(second, base="gpt2", base_weights="77")
     assert groups_of(first, larger, second) == [("tiny", 2), ("gpt2", 1)]
     trained_on = replace(first, base_weights="7700770077")
@@ -165,13 +169,13 @@ def test_other_recipes_and_students_have_rows_of_their_own() -> None:
 
 
 def test_of_many_differences_those_are_named_that_tell_recipes_apart() -> None:
-    first = injected("finetune", 42, 1.0)
+    first = with_settings(injected("finetune", 42, 1.0), layer_map="stretched")
     many = {"alpha": 2.0, "beta": 2.0, "gamma": 2.0, "similar_lengths": True}
     one, two = with_settings(first, **many), with_settings(first, **many, last_layer=3)
     assert groups_of(first, one, two) == [
-        ("--last-layer default, --alpha default, and 3 more", 1),
-        ("--last-layer default, --alpha 2.0, and 3 more", 1),
-        ("--last-layer 3, --alpha 2.0, and 3 more", 1),
+        ("--no-similar-lengths, --last-layer default, and 3 more", 1),
+        ("--similar-lengths, --last-layer default, and 3 more", 1),
+        ("--similar-lengths, --last-layer 3, and 3 more", 1),
     ]
     few = with_settings(first, similar_lengths=True), with_settings(first, similar_lengths=False)
     assert groups_of(*few) == [("--similar-lengths", 1), ("--no-similar-lengths", 1)]

@@ -348,5 +348,8 @@ def test_text_comes_on_every_nth_step_only(rows, text, targets):
 
 
 def test_too_little_text(rows, targets):
-    with pytest.raises(InputError, match="the text has 12 tokens, fewer than --text-tokens"):
-        Batches(rows, np.arange(12), targets, small_injection.settings())
+    with pytest.raises(InputError, match="the text has 11 tokens, fewer than --text-tokens"):
+        Batches(rows, np.arange(11), targets, small_injection.settings())
+    just_enough = small_injection.settings(text_tokens=12)
+    batch = Batches(rows, np.arange(12), targets, just_enough).at(0)
+    assert set(map(tuple, batch.text_ids.tolist())) == {tuple(range(12))}

@@ -77,3 +77,17 @@ class Loose(Count):
 def test_inputs_of_a_suite_cannot_be_allowed():
     with pytest.raises(InputError, match="suite 'x only'"):
         drawn("spread", Loose(COUNT.header), examples=10)
+
+
+@dataclass(frozen=True)
+class Failing(Count):
+    """With a suite whose inputs fail."""
+
+    @property
+    def suites(self):
+        return (replace(find_suites(Count(self.header))[0], inputs=lambda rng: 1 / 0),)
+
+
+def test_a_suite_that_fails_is_named():
+    with pytest.raises(InputError, match=r"the suite 'x only' fails at .*test_data.py:"):
+        drawn("spread", Failing(COUNT.header), examples=10)

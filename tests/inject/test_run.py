@@ -14,12 +14,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import GPT2LMHeadModel
 
+from rinject.compiler import compile_program
 from rinject.errors import InputError
 from rinject.inject import Interrupted, inject, load_bundle, run_path
 from rinject.inject.batches import STEPS_AHEAD
 from rinject.inject.positions import check_shift
 from rinject.lang import load_program
-from rinject.student import weight_hash
+from rinject.student import blocks, weight_hash
 
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
@@ -154,6 +155,25 @@ def test_an_anchor_keeps_the_student_close(tmp_path):
     assert 0 < moved(200.0) < moved(0.0) / 1.5
     assert 0 < moved(50.0, optimizer="muon") < moved(0.0, optimizer="muon") / 1.5
     assert moved(1 / 1e-3) == pytest.approx(0, abs=1e-6)  # every step is taken back
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_weight_decay_reaches_the_matrices(tmp_path, optimizer):
+    def size(**changed):
+        model = run(tmp_path / f"{changed}", optimizer=optimizer, **changed).bundle.model
+        matrices = [w.detach() for w in blocks(model).parameters() if w.ndim == 2]
+        return sum(float(w.square().sum()) for w in matrices)
+
+    assert size(weight_decay=30.0) < 0.95 * size()
+
+
+@pytest.mark.parametrize("codes", ["free", "orthogonal"])
+def test_a_program_without_layers_is_injected(tmp_path, codes):
+    header, _, _ = small_injection.SOURCE.partition("opened =")
+    compiled = compile_program(load_program(text=header + 'answer = tokens == "compute";'))
+    assert compiled.num_layers == 0
+    result = run(tmp_path / "b", compiled=compiled, codes=codes, whiten=0.1, last_layer=None)
+    assert result.bundle.record.layers == (0,)
 
 
 def test_as_many_examples_as_fit_into_so_many_tokens(tmp_path):

@@ -65,6 +65,14 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             {"strict_share": 0.5, "codes": "orthogonal", "shift": 3, "roll_from": "text"},
             "--strict-share needs --shift 0 under --roll-from text",
         ),
+        (
+            {"seek": "wrong", "rare": 0.5, "eval_examples": 0},
+            "--seek needs --eval-examples, on which errors are found",
+        ),
+        (
+            {"method": "interchange", "interchange_seek": "edges", "eval_examples": 0},
+            "--interchange-seek needs --eval-examples, on which errors are found",
+        ),
         ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),
         (
             {"interchange_rest": 0.5, "codes": "orthogonal", "shift": 3},

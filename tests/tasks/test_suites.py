@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rinject.errors import InputError
 from rinject.lang import Program, load_program
-from rinject.tasks import Example, choose_suites, examples, find_suites, find_task, split_of
-from rinject.tasks.suites import SUITES
+from rinject.tasks import Example, examples, find_suites, find_task, split_of
+from rinject.tasks.suites import SUITES, written
 
 PROGRAMS = Path(__file__).parents[2] / "programs"
 EVERY = [(task, suite.name) for task, suites in SUITES.items() for suite in suites]
@@ -148,12 +147,14 @@ def test_decimals(task: str, limit: int) -> None:
         assert all(0 <= n < limit and n.as_tuple().exponent == -2 for n in pair)
 
 
-def test_a_suite_by_its_name_or_none() -> None:
-    task = find_task(program("shuffle_dyck"))
-    assert choose_suites(task) == find_suites(task) == SUITES["shuffle_dyck"]
-    assert [suite.name for suite in choose_suites(task, "3x length")] == ["3x length"]
-    with pytest.raises(InputError, match="no suite '3x lenght'") as caught:
-        choose_suites(task, "3x lenght")
-    assert caught.value.hint == "did you mean `3x length`?"
-    with pytest.raises(InputError, match="no out-of-distribution suites for `parity`"):
-        choose_suites(find_task(program("parity")))
+def test_the_suites_of_a_task() -> None:
+    assert find_suites(find_task(program("shuffle_dyck"))) == SUITES["shuffle_dyck"]
+    assert find_suites(find_task(program("parity"))) == ()
+
+
+def test_held_out_inputs_are_those_of_the_test_split() -> None:
+    header = program("count").header
+    for suite in SUITES["count"]:
+        drawn = suite.held_out().examples(header, 30, 0)
+        assert {split_of(one.input) for one in drawn} == {"test"}
+        assert all(one.answer == written(header, suite.truth(one.input)) for one in drawn)

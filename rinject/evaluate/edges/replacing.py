@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from rinject.evaluate.probe.shares import Share
-from rinject.evaluate.suites import program_answers
 from rinject.inject.answering import right_answers
 from rinject.inject.bundle import Bundle
 from rinject.inject.positions import which_fit
@@ -83,7 +82,7 @@ Case = tuple[list[int], str | None]
 
 
 def _answers(bundle: Bundle, oracle: Oracle, prompts: Sequence[list[int]]) -> list[str | None]:
-    return program_answers(oracle, [bundle.reconciliation.symbols(prompt) for prompt in prompts])
+    return oracle.answers([bundle.reconciliation.symbols(prompt) for prompt in prompts])
 
 
 def agreement(bundle: Bundle, cases: Sequence[Case]) -> Share:

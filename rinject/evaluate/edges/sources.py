@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from rinject.errors import InputError
-from rinject.evaluate.suites import TaskSuite, suite_examples, which_solved
+from rinject.evaluate.suites import TaskSuite, which_solved
 from rinject.inject.bundle import Bundle
 from rinject.inject.positions import which_fit
 from rinject.inject.rows import Rows
@@ -57,7 +57,7 @@ def draw_sources(
     beyond = []
     for one in suites:
         name = f"{one.task}: {one.suite.name}" if several else one.suite.name
-        drawn = suite_examples(bundle, one.suite, n, seed)
+        drawn = one.suite.examples(bundle.program.header, n, seed)
         beyond.append(_source(bundle, oracle, name, one.suite.sentence, drawn))
     return [own, *beyond]
 

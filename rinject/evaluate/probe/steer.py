@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from rinject.errors import InputError
-from rinject.evaluate.decode_answers import MOST_ANSWER_TOKENS, write_answers
+from rinject.evaluate.decode_answers import write_answers
 from rinject.evaluate.decode_reading import full_prompt
 from rinject.evaluate.probe.answers import Answers
 from rinject.evaluate.probe.effect import Probed, check_variables, probed_variables
@@ -160,6 +160,5 @@ def _program(
         if not found:
             return text, False
         written, text = [*written, *bundle.reconciliation.student_ids(found)], text + found
-        has_room = len(prompt) + len(written) <= bundle.graph.max_seq_len
-        if not has_room or len(written) >= MOST_ANSWER_TOKENS:
+        if len(prompt) + len(written) > bundle.graph.max_seq_len:
             return text, True

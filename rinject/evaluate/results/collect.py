@@ -122,6 +122,7 @@ class Collector:
             "program": record.program.sha256,
             "task": subject.task_key,
             "end_answers": record.settings.end_answers,
+            "held_out": record.settings.goes_beyond_task,  # which inputs of a suite are asked
             "schema_version": SCHEMA_VERSION,
         }
         suites = self._parts(load, name, [parts.BASE_SUITES], key)

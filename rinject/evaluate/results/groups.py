@@ -87,12 +87,15 @@ def _recipe(run: Run) -> str:
 
 
 def _settings(run: Run) -> dict[str, Any]:
-    """The settings of its recipe: without the seed, and without those of reports on the way."""
-    default = InjectSettings()
-    others = {"seed", *(default.to_record().keys() - default.run_record().keys())}
+    """The settings of its recipe: without the seed, and without those of reports on the way where
+    nothing that was measured then decided what came next."""
+    if not run.settings:
+        return {}
+    others = {"seed"}
     if run.settings.get("task_tokens"):
         others.add("task_rows")  # follows from the examples that were drawn
-    return {name: value for name, value in run.settings.items() if name not in others}
+    decide = InjectSettings.from_record(run.settings).run_record()
+    return {name: value for name, value in decide.items() if name not in others}
 
 
 # --- what tells them apart ------------------------------------------------------------------------
