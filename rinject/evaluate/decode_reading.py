@@ -65,7 +65,7 @@ def read_prompts(
     """
     prompts = [full_prompt(bundle, text) for text in texts]
     ids = [bundle.reconciliation.student_ids(prompt) for prompt in prompts]
-    targets = Targets(bundle.graph, bundle.reconciliation)
+    targets = bundle.targets
     _check(targets, prompts, ids)
     true = _values(targets, ids)
     true_answers = _true_answers(bundle, ids, true)
@@ -143,11 +143,10 @@ def _true_answers(
 
 def _true_answer(bundle: Bundle, values: np.ndarray) -> str | None:
     """What the program's header says for its output at the last token; `values` [V]."""
-    variables = bundle.graph.variables
-    (place,) = (i for i, one in enumerate(variables) if one.name == bundle.graph.output)
-    if values[place] == NONE:
+    index = values[bundle.graph.output_index]
+    if index == NONE:
         return None
-    output = variables[place].values[values[place]]
+    output = bundle.graph.output_node.values[index]
     return bundle.program.header.answer_texts.get((type(output), output))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from rinject.inject import fidelity as reading
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows
-from rinject.inject.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ def fidelity_by_layer(bundle: Bundle, rows: Rows) -> LayerFidelity:
 
     Raises InputError for a prompt that does not fit the program.
     """
-    targets = Targets(bundle.graph, bundle.reconciliation)
+    targets = bundle.targets
     maps, layers = bundle.projection.maps(), bundle.record.layers
     streams = range(len(layers))
     reports = reading.fidelity_at(bundle.model, maps, layers, targets, rows, streams)

@@ -55,6 +55,11 @@ class Graph:
         return self.output_node.name
 
     @property
+    def output_index(self) -> int:
+        """Its place among the variables."""
+        return self.stream.index(self.output_node)
+
+    @property
     def stream(self) -> tuple[Node, ...]:
         """The nodes in the residual stream, in the order of their slices."""
         return tuple(node for node in self.nodes if node in self.layers)

@@ -327,5 +327,5 @@ class Batches:
 def text_ids(texts: Sequence[str], reconciliation: Reconciliation) -> np.ndarray:
     """All texts as one row of student ids [K], an end-of-text token after each."""
     tail = end_tokens(reconciliation)
-    pages = ([*ids, *tail] for ids in encode_all(reconciliation, list(texts)))
+    pages = ([*ids, *tail] for ids in encode_all(reconciliation.tokenizer, list(texts)))
     return np.fromiter(chain.from_iterable(pages), dtype=np.int64)

@@ -26,6 +26,7 @@ from rinject.graph import Graph
 from rinject.inject.projection import Codes, Maps, Projection, variable_slices
 from rinject.inject.record import BundleRecord, variable_records
 from rinject.inject.rows import Rows, example_rows
+from rinject.inject.targets import Targets
 from rinject.lang import Program
 from rinject.placing import placed
 from rinject.student import hidden_size, load_student
@@ -54,6 +55,11 @@ class Bundle:
     def program(self) -> Program:
         """The program, from the source that the bundle keeps."""
         return self.record.program.load()
+
+    @cached_property
+    def targets(self) -> Targets:
+        """The program's own values on the student's tokens."""
+        return Targets(self.graph, self.reconciliation)
 
     def rows(self, examples: Iterable[Example]) -> Rows:
         """Examples as the student was trained on them."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rinject.errors import InputError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
-from rinject.tasks import Example, Task, find_suites, split_of, up_to
+from rinject.tasks import Example, Exhausted, Task, find_suites, split_of, up_to
 from rinject.tasks.covering import Covered, Covering
-from rinject.tasks.task import rule_of
+from rinject.tasks.task import next_of, rule_of, stream
 from rinject.tokens import Reconciliation
 
 TRIED = 50  # inputs of each suite
@@ -47,13 +47,19 @@ def training_examples(
 
 
 def _covering(task: Covering, count: int, settings: InjectSettings) -> TrainingExamples:
-    most = MOST_TIMES * settings.examples
-    while True:
-        examples = up_to(task, "train", count, settings.seed)
+    source = stream(task, "train", settings.seed)
+    examples = next_of(source, count)
+    covered = task.covered_by(examples)
+    while not covered.is_settled and 2 * len(examples) <= MOST_TIMES * settings.examples:
+        try:
+            more = next_of(source, len(examples))
+        except Exhausted:
+            break
+        if not more:
+            break
+        examples += more
         covered = task.covered_by(examples)
-        if covered.is_settled or len(examples) < count or 2 * count > most:
-            return TrainingExamples(examples, covered)
-        count *= 2
+    return TrainingExamples(examples, covered)
 
 
 def _rule(task: Task) -> Callable[[str], bool]:

@@ -83,7 +83,7 @@ def fidelity_at(
     """The same at several compiled streams, where variables computed later are read too."""
     batches = [batch for _, batch in rows.by_length(ROWS_AT_ONCE)]
     true = [targets.values(batch) for batch in batches]  # [N, V] each
-    read = [_read(model, maps, layers, batch, streams) for batch in batches]
+    read = [read_variables(model, maps, layers, batch, streams) for batch in batches]
     values, edges = np.concatenate(true), edges_of(targets.graph)  # [N, V]
     reports = []
     for parts in zip(*read, strict=True):  # one for each stream
@@ -101,22 +101,14 @@ def fidelity_at(
     return reports
 
 
-def read_variables(
-    model: PreTrainedModel, maps: Maps, layers: Sequence[int], rows: Rows, layer: int
-) -> np.ndarray:
-    """int64 [N, V]: the value index of each variable at all tokens read, row after row.
-
-    `layer` counts compiled streams; the student's stream aligned with it is read.
-    """
-    (found,) = _read(model, maps, layers, rows, [layer])
-    return found
-
-
 @torch.no_grad()
-def _read(
+def read_variables(
     model: PreTrainedModel, maps: Maps, layers: Sequence[int], rows: Rows, streams: Sequence[int]
 ) -> list[np.ndarray]:
-    """As :func:`read_variables`, at each of several compiled streams."""
+    """int64 [N, V]: the value index of each variable at all tokens read, row after row.
+
+    At each of several compiled streams, which are read from the student's aligned with them.
+    """
     ids = torch.from_numpy(rows.ids).to(model.device)
     inside = torch.from_numpy(rows.are_read()).to(model.device)  # [B, T]
     held = residual_streams(model, ids, layers=[layers[one] for one in streams])  # [B, T, D] each

@@ -49,6 +49,15 @@ class Injection:
     reconciliation: Reconciliation
     settings: InjectSettings
 
+    def rows(self, examples: Sequence[Example]) -> Rows:
+        """Examples as tokens of the student."""
+        return example_rows(
+            examples,
+            self.reconciliation,
+            spelled=self.program.header.spelled,
+            ended=self.settings.end_answers,
+        )
+
 
 # --- what stays the same --------------------------------------------------------------------------
 
@@ -69,7 +78,7 @@ def begun_trainer(
     settings, reconciliation = injection.settings, injection.reconciliation
     targets = Targets(injection.compiled.graph, reconciliation)
     held_out = _drawn(task, "validation", settings.eval_examples, injection)
-    for part in (rows, held_out, rows_of(injection, tested)):
+    for part in (rows, held_out, injection.rows(tested)):
         targets.program_ids(part)
         check_positions(injection.student.model, part)
     most = most_positions(injection.student.model)
@@ -102,7 +111,7 @@ def _suites(injection: Injection, task: Task) -> dict[str, Rows]:
     for suite in find_suites(task):
         unseen = suite.held_out() if settings.goes_beyond_task else suite
         drawn = unseen.examples(header, settings.suite_examples, settings.seed)
-        rows = rows_of(injection, drawn)
+        rows = injection.rows(drawn)
         found[suite.name] = rows.take(which_fit(injection.student.model, rows))
     return {name: rows for name, rows in found.items() if len(rows)}
 
@@ -117,17 +126,7 @@ def _widest(rows: Rows, settings: InjectSettings) -> int:
 
 def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
     """So many held-out examples, or as many as the task has."""
-    return rows_of(injection, up_to(task, split, count, injection.settings.seed))
-
-
-def rows_of(injection: Injection, examples: Sequence[Example]) -> Rows:
-    """Such examples as the student's tokens."""
-    return example_rows(
-        examples,
-        injection.reconciliation,
-        spelled=injection.program.header.spelled,
-        ended=injection.settings.end_answers,
-    )
+    return injection.rows(up_to(task, split, count, injection.settings.seed))
 
 
 # --- what changes ---------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Interventions:
         self._groups = _groups_by_layer(targets)
         graph = targets.graph
         self._layers = np.array([one.layer for one in graph.variables])  # [V]
-        self._output = [one.name for one in graph.variables].index(graph.output)
+        self._output = graph.output_index
         self._answers = written_outputs(
             header,
             graph.output_node.values,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from transformers import PreTrainedTokenizerFast
 
 from rinject.lang import Header
 from rinject.tasks.task import Example
@@ -85,8 +86,8 @@ def example_rows(
     border between them is one between tokens whatever their characters.
     """
     pairs = [(example.prompt, example.answer) for example in examples]
-    prompts = encode_all(reconciliation, [prompt for prompt, _ in pairs])
-    answers = encode_all(reconciliation, [answer for _, answer in pairs])
+    prompts = encode_all(reconciliation.tokenizer, [prompt for prompt, _ in pairs])
+    answers = encode_all(reconciliation.tokenizer, [answer for _, answer in pairs])
     tail = end_tokens(reconciliation, ended=ended)
     return rows_of(prompts, [[*ids, *tail] for ids in answers], spelled=spelled)
 
@@ -121,13 +122,13 @@ def written_outputs(
         if text is None:
             found.append(None)
             continue
-        (ids,) = encode_all(reconciliation, [text])
+        (ids,) = encode_all(reconciliation.tokenizer, [text])
         is_last = not (header.spelled and text)
         found.append([*ids, *(tail if is_last else [])] or None)
     return found
 
 
-def encode_all(reconciliation: Reconciliation, texts: list[str]) -> list[list[int]]:
-    """Student ids of many texts, without special tokens around them."""
-    backend = reconciliation.tokenizer.backend_tokenizer
+def encode_all(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:
+    """The ids of many texts, without special tokens around them."""
+    backend = tokenizer.backend_tokenizer
     return [encoded.ids for encoded in backend.encode_batch(texts, add_special_tokens=False)]

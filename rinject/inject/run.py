@@ -21,7 +21,7 @@ from rinject.inject.data import training_examples
 from rinject.inject.failures import explained_memory, explained_writing
 from rinject.inject.fidelity import FidelityReport, fidelity
 from rinject.inject.history import History
-from rinject.inject.injection import Injection, begun_state, begun_trainer, rows_of
+from rinject.inject.injection import Injection, begun_state, begun_trainer
 from rinject.inject.layers import student_layers
 from rinject.inject.loop import Clock, MeasureFidelity, Progress, Report, train
 from rinject.inject.processes import Processes, check_shares
@@ -116,7 +116,7 @@ def inject(
         drawn = training_examples(injection.program, task, reconciliation, settings)
         if drawn.covered and processes.is_main:
             say(str(drawn.covered))
-        rows = rows_of(injection, drawn.examples)
+        rows = injection.rows(drawn.examples)
         settings = settings.with_task_rows(int(rows.lengths.max()))
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)

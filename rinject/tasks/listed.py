@@ -13,7 +13,7 @@ from rinject.errors import InputError, RinjectError
 from rinject.lang import Header, Program
 from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.oracle import Oracle
-from rinject.tasks.source import TaskSource, read
+from rinject.tasks.source import TaskSource, given_text
 from rinject.tasks.task import SPLITS, Exhausted, Split, answer_text, split_of
 
 KEYS = ("input", "answer", "split")
@@ -78,7 +78,9 @@ def read_examples(program: Program, path: Path | None = None) -> Listed:
         InputError: the file cannot be read, or a line is not such an object, repeats an input, has
             one that the program cannot read, or an answer that is not the program's.
     """
-    return kept_examples(program, _source(path or _path(program)))
+    path = path or _path(program)
+    text = given_text(path, "there are no examples", "give a file with a line for each")
+    return kept_examples(program, TaskSource.of(path, text))
 
 
 def kept_examples(program: Program, source: TaskSource) -> Listed:
@@ -127,19 +129,6 @@ def _lines(path: Path, text: str) -> list[Line]:
             message = f"the input {line.input!r} stands in line {known.number} already"
             raise line.place.wrong(message, "keep one of the two")
     return lines
-
-
-def _source(path: Path) -> TaskSource:
-    try:
-        return TaskSource.of(path, read(path))
-    except FileNotFoundError:
-        near = [p.name for p in path.parent.glob("*.jsonl")]
-        hint = did_you_mean(path.name, near, otherwise="give a file with a line for each")
-        raise InputError(f"there are no examples {path}", hint=hint) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _line(place: Place, text: str) -> Line:

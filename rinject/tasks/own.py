@@ -17,7 +17,7 @@ from rinject.lang import Header, Program
 from rinject.lang.diagnostics import did_you_mean
 from rinject.tasks.agreement import check_agreement
 from rinject.tasks.own_code import explained
-from rinject.tasks.source import TaskSource, read
+from rinject.tasks.source import TaskSource, given_text
 from rinject.tasks.suites import Suite
 from rinject.tasks.task import Exhausted, Split, Task, digest, rule_of
 
@@ -103,7 +103,9 @@ def own_task(program: Program, named: str) -> OwnTask:
     path, _, name = named.rpartition(":")
     if not path or not name.isidentifier():
         raise InputError(f"{named!r} does not name a task", hint=FORM)
-    task = made_task(program, TaskSource.of(path, _text(Path(path)), name))
+    task = made_task(
+        program, TaskSource.of(path, given_text(Path(path), "there is no file", FORM), name)
+    )
     check_agreement(program, task, _shown(task.source))
     return task
 
@@ -125,20 +127,6 @@ def made_task(program: Program, source: TaskSource) -> OwnTask:
     if not all(callable(getattr(found, name, None)) for name in ("cases", "output")):
         raise InputError(f"{_shown(source)} is no task", hint=NEEDED)
     return OwnTask(found, source, program.header)
-
-
-def _text(path: Path) -> str:
-    try:
-        return read(path)
-    except FileNotFoundError:
-        near = [other.name for other in path.parent.glob("*.py")]
-        raise InputError(
-            f"there is no file {path}", hint=did_you_mean(path.name, near, otherwise=FORM)
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _module(source: TaskSource) -> ModuleType:

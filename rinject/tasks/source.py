@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rinject.errors import InputError
+from rinject.lang.diagnostics import did_you_mean
 
 LONGEST_KEPT = 4_000_000  # characters; a bundle's record should stay small
 NOT_KEPT = "the file is too long to be kept in the bundle: put it back as it was"
@@ -55,6 +56,24 @@ class TaskSource:
                 hint=NOT_KEPT,
             )
         return read(Path(self.path))
+
+
+def given_text(path: Path, missing: str, otherwise: str) -> str:
+    """The text of a file that the user named.
+
+    Raises InputError where it cannot be read; where there is none with the words `missing` and a
+    file of a like name beside it as the hint, or `otherwise`.
+    """
+    try:
+        return read(path)
+    except FileNotFoundError:
+        near = [other.name for other in path.parent.glob(f"*{path.suffix}")]
+        hint = did_you_mean(path.name, near, otherwise=otherwise)
+        raise InputError(f"{missing} {path}", hint=hint) from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
 def read(path: Path) -> str:

@@ -135,9 +135,17 @@ def examples(task: Task, split: Split, n: int, seed: int) -> list[Example]:
 
 def up_to(task: Task, split: Split, most: int, seed: int) -> list[Example]:
     """The first ``most`` examples of a stream, or all. Raises Exhausted where it has none."""
+    return next_of(stream(task, split, seed), most)
+
+
+def next_of(source: Iterator[Example], most: int) -> list[Example]:
+    """The next ``most`` examples of a stream, or all that it has left.
+
+    Raises Exhausted where it ends before the first of them; a stream that has ended gives none.
+    """
     found: list[Example] = []
     try:
-        found.extend(islice(stream(task, split, seed), most))
+        found.extend(islice(source, most))
     except Exhausted:
         if not found:
             raise

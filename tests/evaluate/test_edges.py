@@ -30,12 +30,13 @@ from rinject.evaluate.edges.replacing import (
     replaced_prompts,
     same_symbol,
 )
-from rinject.evaluate.fidelity import fidelity, read_variables
+from rinject.evaluate.fidelity import fidelity
 from rinject.evaluate.intervals import wilson
 from rinject.evaluate.probe import Share
 from rinject.graph import Graph
 from rinject.graph.edges import edges_of
 from rinject.inject.bundle import Bundle
+from rinject.inject.fidelity import read_variables
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.rows import Rows, rows_of
 from rinject.inject.targets import Targets
@@ -145,7 +146,8 @@ def by_hand(
     graph, targets = bundle.graph, Targets(bundle.graph, bundle.reconciliation)
     each = [rows.take(slice(row, row + 1)) for row in range(len(rows))]
     streams = range(bundle.last_layer + 1)
-    reads = [[read_variables(bundle, one, layer) for layer in streams] for one in each]
+    maps, layers = bundle.projection.maps(), bundle.record.layers
+    reads = [read_variables(bundle.model, maps, layers, one, streams) for one in each]
     found = {}
     for edge in edges_of(graph):
         count, given, right = 0, 0, 0

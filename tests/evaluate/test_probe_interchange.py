@@ -39,7 +39,7 @@ def test_an_answer_that_is_one_direction_is_swapped_with_it() -> None:
     bundle = small_injection.with_direction()
     report = interchange(bundle, some_rows(bundle, 40), variables=["answer"], draws=2)
     (one,) = report.variables
-    assert report.final_result is one
+    assert one.name == report.output
     assert (one.layer, one.student_layer, one.rank) == (4, 4, 1)
     assert one.effect.followed.n == report.pairs == 40
     assert one.effect.followed.counts == report.undisturbed.counts
@@ -177,8 +177,7 @@ def test_spelled_answers_are_compared_position_by_position() -> None:
     report = interchange(bundle, rows, draws=1)
     assert report.is_spelled
     assert report.pairs + report.unpaired == 24
-    final = report.final_result
-    assert final is not None
+    (final,) = (one for one in report.variables if one.name == report.output)
     ends = rows.lengths - rows.prompt_lengths
     assert final.effect.followed.n <= ends.sum()
     answers = Answers(bundle, rows)

@@ -8,7 +8,7 @@ import pytest
 from inject.small_injection import TEXTS
 
 from rinject.compiler import compile_program
-from rinject.inject.injection import Injection, begun_trainer, rows_of
+from rinject.inject.injection import Injection, begun_trainer
 from rinject.inject.processes import Processes
 from rinject.inject.settings import InjectSettings
 from rinject.lang import load_program
@@ -26,7 +26,7 @@ def test_suites_are_followed_on_inputs_that_training_has_not(data: str, splits: 
     reconciliation = reconcile(student.tokenizer, COUNT.header)
     compiled = compile_program(COUNT, causal=True)
     injection = Injection(compiled, COUNT, student, reconciliation, settings)
-    rows = rows_of(injection, examples(task, "train", 5, seed=0))
+    rows = injection.rows(examples(task, "train", 5, seed=0))
     trainer = begun_trainer(injection, Processes.join(settings), rows, task, TEXTS)
     before, after = COUNT.header.prompt.split("{input}")
     found = trainer.suites["x only"]

@@ -15,7 +15,6 @@ from rinject.graph.edges import Edge, edges_of
 from rinject.inject.bundle import Bundle
 from rinject.inject.data import training_examples
 from rinject.inject.rows import Rows
-from rinject.inject.targets import Targets
 from rinject.tasks import Task
 
 ROWS_AT_ONCE = 1024
@@ -62,7 +61,7 @@ def training_rows(bundle: Bundle, task: Task) -> Rows:
 
 def shown_by(bundle: Bundle, rows: Rows, report: Progress = unseen) -> Shown:
     """What such rows show. Raises InputError for rows that do not fit the program."""
-    shown, targets = Shown(bundle.graph), Targets(bundle.graph, bundle.reconciliation)
+    shown, targets = Shown(bundle.graph), bundle.targets
     for start in range(0, len(rows), ROWS_AT_ONCE):
         report(start, len(rows))
         part = rows.take(slice(start, start + ROWS_AT_ONCE))

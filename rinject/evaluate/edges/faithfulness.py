@@ -24,7 +24,6 @@ from rinject.graph.tables import NONE
 from rinject.inject.bundle import Bundle
 from rinject.inject.fidelity import ROWS_AT_ONCE
 from rinject.inject.rows import Rows
-from rinject.inject.targets import Targets
 from rinject.student import residual_streams
 
 Positions = Literal["answer", "all"]
@@ -107,7 +106,7 @@ def edge_faithfulness(
     InputError for rows that do not fit the program.
     """
     counts = [_Count(bundle.graph, edge, shown) for edge in edges_of(bundle.graph)]
-    targets = Targets(bundle.graph, bundle.reconciliation)
+    targets = bundle.targets
     for places, batch in rows.by_length(ROWS_AT_ONCE):
         ids = targets.program_ids(batch)  # [B, t]
         true = bundle.graph.variable_values(ids)  # [B, t, V]

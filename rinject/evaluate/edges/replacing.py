@@ -89,7 +89,7 @@ def agreement(bundle: Bundle, cases: Sequence[Case]) -> Share:
     """Of the cases with an answer that fit the student, those that it answers so."""
     known = [(prompt, answer) for prompt, answer in cases if answer is not None]
     tail = end_tokens(bundle.reconciliation, ended=bundle.record.settings.end_answers)
-    answers = encode_all(bundle.reconciliation, [answer for _, answer in known])
+    answers = encode_all(bundle.reconciliation.tokenizer, [answer for _, answer in known])
     rows = rows_of([prompt for prompt, _ in known], [[*answer, *tail] for answer in answers])
     rows = rows.take(which_fit(bundle.model, rows))
     return Share((int(right_answers(bundle.model, rows).sum()),), len(rows))

@@ -20,7 +20,6 @@ from rinject.evaluate.probe.forward import predict, stream_after
 from rinject.graph.tables import NONE
 from rinject.inject.bundle import Bundle
 from rinject.inject.rows import Rows, rows_of, written_outputs
-from rinject.inject.targets import Targets
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,9 @@ class Answers:
         """Raises InputError for rows that do not fit the program."""
         self.bundle, self.rows = bundle, rows
         self.header = bundle.program.header
-        self.ids = Targets(bundle.graph, bundle.reconciliation).program_ids(rows)  # [B, t]
+        self.ids = bundle.targets.program_ids(rows)  # [B, t]
         self.values = bundle.graph.variable_values(self.ids)  # [B, t, V]
-        names = [variable.name for variable in bundle.graph.variables]
-        self.output = names.index(bundle.graph.output)
+        self.output = bundle.graph.output_index
         self.streams = Streams(bundle.model, rows)
 
     @property

@@ -91,11 +91,6 @@ class InterchangeReport:
     seed: int
 
     @property
-    def final_result(self) -> VariableInterchange | None:
-        """That of the program's output, if it was swapped."""
-        return next((one for one in self.variables if one.name == self.output), None)
-
-    @property
     def judged(self) -> tuple[VariableInterchange, ...]:
         """Those whose swap changes the program's answer in `LEAST_CASES` cases or more."""
         return tuple(one for one in self.variables if one.effect.followed_changed.n >= LEAST_CASES)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerFast
 
 from rinject.inject.forward import logits_at
-from rinject.inject.rows import Rows, rows_of
+from rinject.inject.rows import Rows, encode_all, rows_of
 
 ROWS_AT_ONCE = 64
 LEAST_SHARED = 16  # tokens; fewer are not worth a cache
@@ -35,12 +35,6 @@ class AnswerScores:
     """bool [B]: whether its last token is, after all before it."""
 
 
-def encode_texts(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:
-    """The ids of texts, without special tokens around them."""
-    backend = tokenizer.backend_tokenizer
-    return [one.ids for one in backend.encode_batch(texts, add_special_tokens=False)]
-
-
 def continued_rows(
     tokenizer: PreTrainedTokenizerFast, prompts: list[str], answers: list[str]
 ) -> Rows:
@@ -49,9 +43,9 @@ def continued_rows(
     The whole is tokenized and the answer is what comes after the prompt's own tokens, since some
     tokenizers begin every text with a blank; where the two melt together they are tokenized apart.
     """
-    starts = encode_texts(tokenizer, prompts)
-    wholes = encode_texts(tokenizer, [p + a for p, a in zip(prompts, answers, strict=True)])
-    apart = encode_texts(tokenizer, answers)
+    starts = encode_all(tokenizer, prompts)
+    wholes = encode_all(tokenizer, [p + a for p, a in zip(prompts, answers, strict=True)])
+    apart = encode_all(tokenizer, answers)
     ends = [
         whole[len(start) :] if whole[: len(start)] == start and len(whole) > len(start) else alone
         for start, whole, alone in zip(starts, wholes, apart, strict=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rinject.errors import InputError
 from rinject.evaluate.retention.sets import LAMBADA, MRPC, SST2, TINY_SHAKESPEARE
-from rinject.hub import hub_answers
+from rinject.hub import hub_answers, streamed_rows
 
-LONGEST_REASON = 200
 HERE = "give --retention-data FOLDER with the files; docs/retention.md names them"
 
 
@@ -50,22 +48,8 @@ def check_hub() -> None:
 
 def hub_records(name: str) -> Iterator[tuple[Mapping[str, Any], str]]:
     """The records of a set, each with its place. Raises InputError where it cannot be read."""
-    from datasets import disable_progress_bars, load_dataset
-
     at = HUB[name]
-    disable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            rows = load_dataset(at.repository, at.configuration, split=at.split, streaming=True)
-            for number, row in enumerate(rows):
-                yield row, f"{at.repository}, row {number}"
-    except InputError:
-        raise
-    except Exception as error:  # of nearly every kind
-        raise InputError(f"the set {name} cannot be read from the hub: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:LONGEST_REASON]
+    problem = f"the set {name} cannot be read from the hub"
+    rows = streamed_rows(at.repository, problem, name=at.configuration, split=at.split)
+    for number, row in enumerate(rows):
+        yield row, f"{at.repository}, row {number}"

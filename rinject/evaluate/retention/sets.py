@@ -10,10 +10,10 @@ import numpy as np
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from rinject.evaluate.perplexity import window_losses
-from rinject.evaluate.retention.answers import continued_rows, encode_texts, score_answers
+from rinject.evaluate.retention.answers import continued_rows, score_answers
 from rinject.evaluate.retention.scores import Scores, means, shares
 from rinject.inject.positions import which_fit
-from rinject.inject.rows import Rows, rows_of
+from rinject.inject.rows import Rows, encode_all, rows_of
 
 TINY_SHAKESPEARE, LAMBADA, SST2, MRPC = NAMES = ("tiny-shakespeare", "lambada", "sst2", "mrpc")
 LINE_PERPLEXITY, TOKEN_PERPLEXITY = "line perplexity", "token perplexity"
@@ -53,13 +53,13 @@ class Lines:
 
     def _by_line(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> Scores:
         written = [line for line in self.lines if line.strip()]
-        ids = [one for one in encode_texts(tokenizer, written) if len(one) > 1]
+        ids = [one for one in encode_all(tokenizer, written) if len(one) > 1]
         rows = _fitting(model, rows_of([one[:1] for one in ids], [one[1:] for one in ids]))
         losses = score_answers(model, rows).losses / (rows.lengths - 1)
         return means(LINE_PERPLEXITY, np.exp(losses), len(written) - len(rows))
 
     def _running(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> Scores:
-        (ids,) = encode_texts(tokenizer, ["\n".join(self.lines)])
+        (ids,) = encode_all(tokenizer, ["\n".join(self.lines)])
         if len(ids) < 2:
             return Scores(TOKEN_PERPLEXITY, np.empty(0), np.empty(0), is_loss=True)
         found = window_losses(model, np.array(ids, dtype=np.int64))
