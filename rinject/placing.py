@@ -14,7 +14,7 @@ from rinject.errors import InputError
 
 
 def check_target(directory: Path, mark: str) -> None:
-    """Raises InputError when writing to `directory` would harm something else.
+    """Raises InputError when writing to `directory` would harm something else, or is not possible.
 
     It may be new, empty, or hold a file called `mark`, by which its own kind is known.
     """
@@ -24,15 +24,24 @@ def check_target(directory: Path, mark: str) -> None:
         raise InputError(
             f"{directory} holds other files", hint="choose an empty or a new directory"
         )
+    check_room(directory)
 
 
 def check_file_target(path: Path) -> None:
     """Raises InputError where no file can be written."""
     if path.is_dir():
         raise InputError(f"{path} is a directory", hint="name a file")
+    check_room(path)
+
+
+def check_room(path: Path) -> None:
+    """Raises InputError where nothing can be put beside a path, whose folders may be missing."""
     nearest = next(parent for parent in path.absolute().parents if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise InputError(f"cannot write to {nearest}", hint="choose another place")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass  # rights alone do not tell: root has them everywhere
+    except OSError:
+        raise InputError(f"cannot write to {nearest}", hint="choose another place") from None
 
 
 @contextmanager
@@ -44,8 +53,7 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
     """
     directory = Path(directory).resolve()
     check_target(directory, mark)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    new = _beside(directory)
     try:
         new.chmod(0o777 & ~_umask())
         yield new
@@ -54,6 +62,17 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
         _put_in_place(new, directory)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _beside(directory: Path) -> Path:
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot write {directory}: {reason}", hint="choose another place"
+        ) from error
 
 
 @contextmanager

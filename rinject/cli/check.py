@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from rinject.cli.console import print_json, show_diagnostics, stdout
+from rinject.cli.diagram_words import counted
 from rinject.cli.options import Json
 from rinject.errors import InputError, RinjectError
 from rinject.graph.estimate import Cause, Estimate
@@ -93,7 +94,7 @@ def _cost_line(program: Program, estimate: Estimate) -> Text:
     about = "" if estimate.exact else "at least "
     at_most = "" if estimate.exact else "at most "
     parts = (
-        f"{about}{estimate.layers} layers ({_where(program, estimate.deepest)})",
+        f"{about}{counted(estimate.layers, 'layer')} ({_where(program, estimate.deepest)})",
         f"width {at_most}{estimate.width:,} ({_where(program, estimate.widest)},"
         f" {estimate.widest.size:,} values)",
         f"largest table {at_most}{estimate.largest_table:,} cells"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 RIGHT, WRONG, NOTHING, UNREAD = "", "bold red", "dim", "italic cyan"
 
+ONE_A_LINE = "write a prompt on each line, in UTF-8"
+
 
 def register(app: typer.Typer) -> None:
     app.command(epilog='Example: rinject decode "([)]{}" --generate --html decoded.html')(decode)
@@ -105,12 +107,13 @@ def _lines(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not text in UTF-8 (byte {error.start})") from None
+        problem = f"{file} is not text in UTF-8 (byte {error.start})"
+        raise InputError(problem, hint=ONE_A_LINE) from None
     except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from None
+        raise InputError(f"cannot read {file}: {error.strerror}", hint=ONE_A_LINE) from None
     texts = [line for line in lines if line.strip()]
     if not texts:
-        raise InputError(f"{file} holds no prompt", hint="write one on each line")
+        raise InputError(f"{file} holds no prompt", hint=ONE_A_LINE)
     return texts
 
 

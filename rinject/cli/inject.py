@@ -123,9 +123,9 @@ def inject(
     if not IS_MAIN:
         return
     remember_bundle(directory)
+    _report(result, directory, time.monotonic() - begun, json)
     if plot is not None:
         _plot(directory, plot, quiet=json)
-    _report(result, directory, plot, time.monotonic() - begun, json)
 
 
 def with_text_found(settings: InjectSettings) -> InjectSettings:
@@ -218,9 +218,10 @@ def _plot(directory: Path, path: Path, *, quiet: bool) -> None:
 
     with waiting("drawing", quiet=quiet):
         save_curves(directory / METRICS_FILE, path)
+    note(f"drawn in {path}")
 
 
-def _report(result: Result, directory: Path, plot: Path | None, seconds: float, json: bool) -> None:
+def _report(result: Result, directory: Path, seconds: float, json: bool) -> None:
     record = result.bundle.record
     if json:
         head = {
@@ -235,5 +236,3 @@ def _report(result: Result, directory: Path, plot: Path | None, seconds: float, 
     stdout.print(summary_table(record.metrics))
     where = f"{record.program.name} is in {directory} after {seconds:.0f} s"
     stdout.print(where, markup=False, soft_wrap=True)
-    if plot is not None:
-        note(f"drawn in {plot}")

@@ -22,9 +22,9 @@ def remember_bundle(path: Path) -> None:
     _remember(BUNDLE, path)
 
 
-def last_program() -> Path:
-    """The program compiled last. Raises InputError where there is none."""
-    return _recall(PROGRAM, "no program named, and none was compiled here", "name one: FILE.rasp")
+def last_program(named: str = "FILE.rasp") -> Path:
+    """The program compiled last. Raises InputError where there is none; it would be `named` so."""
+    return _recall(PROGRAM, "no program named, and none was compiled here", f"name one: {named}")
 
 
 def last_bundle() -> Path:

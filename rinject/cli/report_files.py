@@ -20,7 +20,7 @@ from rinject.evaluate.results import (
     save_results,
     sections,
 )
-from rinject.placing import placed_file
+from rinject.placing import check_room, placed_file
 
 PAGE, TEXT, RESULTS = "index.html", "report.md", "results.json"
 LONGEST = 12  # rows of a table that is open from the start
@@ -31,10 +31,16 @@ def check_report_place(directory: Path) -> None:
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file", hint="choose a folder")
     found = [name for name in (PAGE, TEXT, RESULTS) if (directory / name).exists()]
-    if found and not is_results(directory / RESULTS):
+    if RESULTS in found and not is_results(directory / RESULTS):
+        raise InputError(
+            f"{directory / RESULTS} is damaged, or not a report's",
+            hint="choose an empty or a new folder",
+        )
+    if found and RESULTS not in found:
         raise InputError(
             f"{directory} holds another {found[0]}", hint="choose an empty or a new folder"
         )
+    check_room(directory)
 
 
 def write_report(results: Results, pictures: Path, directory: Path) -> list[Section]:

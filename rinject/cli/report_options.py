@@ -43,9 +43,10 @@ TestExamples = Annotated[
 def effort_of(quick: bool, retention_data: Path | None, test_examples: int | None) -> Effort:
     """How much is measured. Raises InputError where the folder is none."""
     from rinject.evaluate.results import QUICK, Effort
+    from rinject.evaluate.retention.hub import HERE
 
     if retention_data is not None and not retention_data.is_dir():
-        raise InputError(f"there is no folder {retention_data}")
+        raise InputError(f"there is no folder {retention_data}", hint=HERE)
     folder = None if retention_data is None else str(retention_data)  # as reports may name it
     effort = Effort(retention_data=folder, **(QUICK if quick else {}))
     if test_examples is None:

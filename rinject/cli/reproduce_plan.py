@@ -68,7 +68,9 @@ def seeds_of(text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",")]
     for word in words:
         if not word.isdecimal():
-            raise InputError(f"--seeds: {word!r} is no whole number", hint="as in --seeds 42,43,44")
+            raise InputError(
+                f"--seeds: {word!r} is no seed", hint="whole numbers from 0, as in --seeds 42,43,44"
+            )
     return tuple(dict.fromkeys(map(int, words)))
 
 

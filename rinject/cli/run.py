@@ -98,6 +98,7 @@ def _wanted(program: Program, only: Sequence[str], selectors: bool) -> Wanted:
         matrices = tuple(name for name in picked if _is_selector(program, name))
         variables = tuple(name for name in picked if name not in matrices)
         return Wanted(variables, matrices or None)
+    _ = program.output  # raises where it computes nothing
     output = program.header.output
     variables = (*(name for name in program.names if name != output), output)
     return Wanted(variables, tuple(program.selectors) if selectors else None)

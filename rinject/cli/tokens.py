@@ -47,7 +47,7 @@ def tokens(
     from rinject.student import load_student
     from rinject.tokens import align, reconcile
 
-    header = load_program(program or last_program()).header
+    header = load_program(program or last_program("--program FILE.rasp")).header
     with waiting(f"loading {model}", quiet=json):
         student = load_student(model, revision=revision, trust_remote_code=trust_remote_code)
         reconciliation = reconcile(student.tokenizer, header)

@@ -11,6 +11,7 @@ from tracr.rasp import rasp
 
 from rinject.circuit import CompiledModel
 from rinject.compiler.margins import Margin
+from rinject.compiler.size import check_size
 from rinject.compiler.weights import assemble
 from rinject.errors import InputError
 from rinject.graph import Graph, build_graph
@@ -47,6 +48,7 @@ def compile_program(
     """
     program = load_program(source) if isinstance(source, str | Path) else source
     output, vocab, longest = _domain(program, vocab, max_seq_len)
+    check_size(longest)  # each position has a weight at least: before sets are made of them
     graph = build_graph(output, vocab, longest, causal=causal)
     kept = program if isinstance(program, Program) else None
     plan = partial(fuse, table_limit=table_limit, keep=keep, objective=objective, stepwise=stepwise)

@@ -13,5 +13,6 @@ def check_size(weights: int) -> None:
     if weights > LARGEST_MODEL:
         raise InputError(
             f"the model would have more than {LARGEST_MODEL:,} weights",
-            hint="keep fewer variables (keep='output'), or give them fewer values",
+            hint="compile for shorter inputs (--max-seq-len), keep fewer variables (--keep output),"
+            " or give them fewer values",
         )

@@ -29,10 +29,13 @@ def read_source(path: Path) -> str:
         hint = did_you_mean(path.name, near)
         raise InputError(f"there is no program {path}", hint=hint) from None
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(
+            f"cannot read {path}: {error.strerror}", hint="name a .rasp file"
+        ) from None
     check_size(len(content), str(path))
     try:
-        return content.decode("utf-8")  # as it is: line ends are part of the hash
+        # A mark of the encoding goes; line ends stay: they are part of the hash.
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path} is not text in UTF-8 (byte {error.start})", hint="is it a .rasp file?"

@@ -163,6 +163,8 @@ def _load_config(name: str, source: str, options: dict[str, Any]) -> PreTrainedC
     hint = "the model's config.json is damaged or of an unknown kind"
     if not _is_folder(source):
         hint = _near(name) + WHERE_FROM
+    elif not (Path(source) / "config.json").exists():
+        hint = "the folder has no config.json: name one that holds a model, as the hub has it"
     with _explained(f"cannot load the model {name!r}", hint):
         return AutoConfig.from_pretrained(source, **options)
 

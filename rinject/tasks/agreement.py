@@ -6,8 +6,8 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from rinject.errors import InputError
-from rinject.lang import Program
+from rinject.errors import InputError, RinjectError
+from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
 from rinject.tasks.task import Exhausted, Task, answer_text, fill_prompt
 
@@ -30,13 +30,25 @@ def check_agreement(program: Program, task: Task, called: str) -> None:
                 hint="draw shorter inputs, or raise `longest`",
             )
     for (text, value), output in zip(cases, oracle.outputs(prompts), strict=True):
-        own, meant = answer_text(header, value, text), answer_text(header, output, text)
+        own, meant = _written(header, called, value, text), answer_text(header, output, text)
         if own != meant:
             raise InputError(
                 f"on the input {text!r} the task {called} answers {own!r}, but"
                 f" `{header.name}` answers {meant!r}",
                 hint="a student learns the program's answers: correct one of the two",
             )
+
+
+def _written(header: Header, called: str, value: Any, text: str) -> str:
+    """The answer that a task means; its outputs may be those of another program."""
+    try:
+        return answer_text(header, value, text)
+    except RinjectError:
+        raise InputError(
+            f"on the input {text!r} the task {called} outputs {value!r}, which `{header.name}` does"
+            " not write",
+            hint="give a task of this program, or name the output in its header's answers",
+        ) from None
 
 
 def _first(task: Task, rng: Random) -> list[tuple[str, Any]]:

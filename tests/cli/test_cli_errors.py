@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import shutil
 from pathlib import Path
 
@@ -92,9 +93,29 @@ def test_usage_errors(here: Path, flags: tuple[str, ...]) -> None:
 def test_a_place_that_cannot_be_written(here: Path) -> None:
     (here / "taken").write_text("")
     ran = run("compile", "dyck.rasp", "--no-verify", "-o", "taken/made", where=here)
-    assert ran.code == 1
-    assert "error: " in ran.err
-    assert "Traceback" not in ran.err
+    assert_refused(ran, "cannot write to", "taken", "hint: choose another place")
+
+
+def test_a_program_that_computes_nothing_cannot_be_run(here: Path) -> None:
+    (here / "empty.rasp").write_text("")
+    assert_refused(run("run", "empty.rasp", "ab", where=here), "`empty` computes no s-op")
+
+
+def test_positions_beyond_every_model(here: Path) -> None:
+    ran = run("compile", "dyck.rasp", "--max-seq-len", "999999999", where=here)
+    assert_refused(ran, "more than 500,000,000 weights", "--max-seq-len")
+
+
+def test_a_mark_of_the_encoding_is_no_mistake(here: Path) -> None:
+    text = (here / "dyck.rasp").read_bytes()
+    (here / "marked.rasp").write_bytes(codecs.BOM_UTF8 + text)
+    assert run("check", "marked.rasp", where=here).code == 0
+
+
+def test_a_folder_without_a_model(here: Path) -> None:
+    (here / "empty").mkdir()
+    ran = run("tokens", "()", "--program", "dyck.rasp", "--model", "empty", where=here)
+    assert_refused(ran, "the folder has no config.json")
 
 
 def test_ctrl_c(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,7 @@ def test_programs_that_are_not_there(tmp_path: Path, student: Path) -> None:
     [
         (("--methods", "finetuned"), "did you mean `finetune`"),
         (("--methods", "none"), "nothing is injected"),
-        (("--seeds", "42,x"), "--seeds: 'x' is no whole number"),
+        (("--seeds", "42,x"), "--seeds: 'x' is no seed"),
         (("dyck.rasp",), "two of the programs are called shuffle_dyck"),
         (("--steps", "0"), "--steps must be at least 1"),
     ],

@@ -127,7 +127,7 @@ def test_a_file_that_is_too_long_to_be_kept(tmp_path: Path) -> None:
         (CASES.format(cases='yield from [("a", False), [][0]]'), "fails in line 7: IndexError"),
         (CASES.format(cases='yield "a" * 2, True'), "answers ' yes', but `alike` answers ' no'"),
         (CASES.format(cases='yield "a " * 80, True'), "has 85 symbols, `alike` reads 40"),
-        (CASES.format(cases='yield "a", 7'), "does not say how to write the output 7"),
+        (CASES.format(cases='yield "a", 7'), "outputs 7, which `alike` does not write"),
         (CASES.format(cases="return\n        yield"), "has no more train inputs than 0"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rinject.errors import InputError
 from rinject.evaluate.retention.files import FILES, Record, file_records, set_file
-from rinject.evaluate.retention.hub import check_hub, hub_records
+from rinject.evaluate.retention.hub import HERE, check_hub, hub_records
 from rinject.evaluate.retention.prompts import MRPC_WORDS, SST2_WORDS, mrpc_prompt, sst2_prompt
 from rinject.evaluate.retention.sets import (
     LAMBADA,
@@ -93,7 +93,7 @@ def _folder(folder: Path) -> Callable[[str], Records]:
     except OSError as error:
         raise InputError(f"cannot look into {folder}: {error.strerror}") from error
     if not is_there:
-        raise InputError(f"there is no folder {folder}")
+        raise InputError(f"there is no folder {folder}", hint=HERE)
 
     def records(name: str) -> Records:
         path = set_file(folder, name)
