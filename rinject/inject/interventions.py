@@ -14,14 +14,14 @@ elsewhere:
    with probability one half all from the same.
 
 For each stream there are `interchange_tries` draws of such places and sources, each with a group of
-the variables that the layer computes: with probability one half one alone, else one at least and
-each other one with probability one half. Each example takes the draw that changes most of what
-follows in it, or (under `interchange_seek`) most that is rare, or that was read wrong. So the edges
-of the program are trained where they matter, and where no example reaches. Where a variable of the
-group has no value, all stays. With the probability `interchange_rest` all that is no variable's
-moves along, from the same position of another row: it says where a token stands, without which
-attention cannot count. The streams have their turn in the order of their layers: what is taken is
-what stands there under the interventions on earlier ones.
+the variables that the layer computes: with probability `interchange_alone` one alone, else one at
+least and each other one with probability one half. Each example takes the draw that changes most of
+what follows in it, or (under `interchange_seek`) most that is rare, or that was read wrong, or any
+that changes something. So the edges of the program are trained where they matter, and where no
+example reaches. Where a variable of the group has no value, all stays. With the probability
+`interchange_rest` all that is no variable's moves along, from the same position of another row: it
+says where a token stands, without which attention cannot count. The streams have their turn in the
+order of their layers: what is taken is what stands there under the interventions on earlier ones.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Interventions:
         found, read = [], rows.are_read()
         for layer in self._groups:
             drawn = self._drawn(chance, layer, rows, values)
-            swaps, values = self._best(drawn, ids, values, worth)
+            swaps, values = self._best(chance, drawn, ids, values, worth)
             if swaps:
                 found.append((LayerSwaps(layer, swaps), values[read].astype(np.int64)))
         answered, asked, answers = self._follow(rows, values[..., self._output])
@@ -133,18 +133,25 @@ class Interventions:
     def _group(self, chance: np.random.Generator, layer: int) -> np.ndarray:
         """Some of the variables of a layer, one at least."""
         variables = self._groups[layer]
-        is_alone = chance.random() < 0.5
+        is_alone = chance.random() < self.settings.interchange_alone
         taken = (chance.random(len(variables)) < 0.5) & (not is_alone)
         taken[chance.integers(len(variables))] = True
         return variables[taken]
 
     def _best(
-        self, drawn: Sequence[Swap], ids: np.ndarray, values: np.ndarray, worth: ValueWorth | None
+        self,
+        chance: np.random.Generator,
+        drawn: Sequence[Swap],
+        ids: np.ndarray,
+        values: np.ndarray,
+        worth: ValueWorth | None,
     ) -> tuple[tuple[Swap, ...], np.ndarray]:
         """Of swaps on one stream for each row the one that brings about most in it; and the
         variables after that."""
         tried = [swapped_values(self.targets.graph, ids, values, swap) for swap in drawn]
-        gains = [self._gains(drawn[0].layer, after, values, worth) for after in tried]
+        gains = np.stack([self._gains(drawn[0].layer, after, values, worth) for after in tried])
+        if self.settings.interchange_seek == "any":
+            gains = (gains > 0) * chance.random(gains.shape)
         best = np.argmax(gains, axis=0)  # [B]
         taken = [swap.of_rows(best == place, ids.shape[1]) for place, swap in enumerate(drawn)]
         after = np.stack(tried)[best, np.arange(len(ids))]  # [B, T, V]

@@ -20,7 +20,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "maps": ("shared", "per-layer"),
     "codes": ("auto", "free", "orthogonal"),
     "seek": ("rare", "wrong", "edges"),
-    "interchange_seek": ("changed", "rare", "wrong", "edges"),
+    "interchange_seek": ("changed", "any", "rare", "wrong", "edges"),
     "roll": ("final-result", "subspace", "none"),
     "roll_from": ("examples", "answers", "text"),
     "layer_map": ("one-to-one", "stretched"),
@@ -43,7 +43,7 @@ _NOT_NEGATIVE = (
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
-    "roll_share", "strict_share", "answer_share",
+    "interchange_alone", "roll_share", "strict_share", "answer_share",
 )  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
@@ -171,11 +171,14 @@ class InjectSettings:
     interchange_tries: int = 4
     """Interventions that are drawn for each compiled layer in a step; each example takes the one
     that changes most of what follows in it (see --interchange-seek)."""
+    interchange_alone: float = 0.5
+    """How often they are of one variable alone, not of some of the layer's."""
     interchange_seek: str = "changed"
-    """How interventions of --interchange-tries are compared: by how many values are `changed`; by
-    how `rare` the values are that come about, those most that hardly any example holds; or by how
-    often these were read `wrong` when fidelity was measured last (see --eval-every), for `edges`
-    where all that they are computed from was right."""
+    """How interventions of --interchange-tries are compared: by how many values are `changed`; not
+    at all, so that `any` is taken of those that change something; by how `rare` the values are that
+    come about, those most that hardly any example holds; or by how often these were read `wrong`
+    when fidelity was measured last (see --eval-every), for `edges` where all that they are computed
+    from was right."""
     stepwise: bool = False
     """Compile the program with a layer for each of its steps, so that interventions reach the edges
     between its variables, but for those in the embedding (the student must be as deep)."""

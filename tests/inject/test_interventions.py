@@ -200,27 +200,51 @@ def test_the_rest_moves_along_as_often_as_told_and_keeps_its_position(often):
     assert bool(elsewhere) == bool(often)
 
 
-def test_each_example_takes_the_draw_that_changes_most_of_what_follows_in_it():
-    drawn, rows, _ = small_interventions(interchange_share=1.0)
+def changes_of_draws(**changed: object) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [B] of how many values each row's taken draw changes of what follows, and [tries, B] of
+    all; for several steps, one after another."""
+    drawn, rows, _ = small_interventions(interchange_share=1.0, **changed)
     graph, chance = drawn.targets.graph, np.random.default_rng(0)
     values, ids = in_rows(drawn.targets, rows)
     follows = np.array([one.layer > 0 for one in graph.variables])
-    differ = 0
+
+    def changes(after: np.ndarray) -> np.ndarray:
+        counts: np.ndarray = ((after != values) & (after != NONE) & follows).sum(axis=(1, 2))
+        return counts
+
+    taken, tried = [], []
     for _ in range(10):
         tries = drawn._drawn(chance, 0, rows, values)
-        gains = []
+        each = []
         for swap in tries:
             after = values.reshape(-1, values.shape[-1]).copy()
             for variable in swap.variables:
                 after[swap.places, variable] = after[swap.sources, variable]
-            after = graph.resumed(ids, 0, after.reshape(values.shape))
-            changed = (after != values) & (after != NONE) & follows
-            gains.append(changed.sum(axis=(1, 2)))
-        _, taken = drawn._best(tries, ids, values, None)
-        found = ((taken != values) & (taken != NONE) & follows).sum(axis=(1, 2))
-        assert np.array_equal(found, np.max(gains, axis=0))
-        differ += len(set(np.argmax(gains, axis=0))) > 1
-    assert differ
+            each.append(changes(graph.resumed(ids, 0, after.reshape(values.shape))))
+        taken.append(changes(drawn._best(chance, tries, ids, values, None)[1]))
+        tried.append(np.stack(each))
+    return np.concatenate(taken), np.concatenate(tried, axis=1)
+
+
+def test_each_example_takes_the_draw_that_changes_most_of_what_follows_in_it():
+    taken, tried = changes_of_draws()
+    assert np.array_equal(taken, tried.max(axis=0))
+    assert len(set(tried.argmax(axis=0))) > 1
+
+
+def test_or_any_that_changes_something():
+    taken, tried = changes_of_draws(interchange_seek="any")
+    assert np.array_equal(taken > 0, tried.max(axis=0) > 0)
+    assert (taken < tried.max(axis=0)).any()
+    assert (tried == taken).any(axis=0).all()
+
+
+@pytest.mark.parametrize("alone", [0.0, 0.5, 1.0])
+def test_so_often_one_variable_is_swapped_alone(alone):
+    drawn, rows, values = small_interventions(interchange_share=1.0, interchange_alone=alone)
+    found = [drawn.at(step, rows, values) for step in range(20)]
+    groups = [swap.variables for one in found for each in one.swaps for swap in each.swaps]
+    assert any(len(group) > 1 for group in groups) == (alone < 1)
 
 
 def test_rare_draws_bring_about_what_is_rare():
