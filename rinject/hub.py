@@ -35,10 +35,10 @@ def streamed_rows(path: str, problem: str, **options: Any) -> Iterator[dict[str,
 
     `datasets` must be installed. Raises InputError, with `problem`, where they cannot be read.
     """
-    from datasets import disable_progress_bars, load_dataset
-
-    disable_progress_bars()
     try:
+        from datasets import disable_progress_bars, load_dataset
+
+        disable_progress_bars()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield from load_dataset(path, streaming=True, **options)

@@ -24,7 +24,7 @@ def check_target(directory: Path, mark: str) -> None:
         raise InputError(
             f"{directory} holds other files", hint="choose an empty or a new directory"
         )
-    check_room(directory)
+    check_room(directory.resolve())
 
 
 def check_file_target(path: Path) -> None:
@@ -36,7 +36,7 @@ def check_file_target(path: Path) -> None:
 
 def check_room(path: Path) -> None:
     """Raises InputError where nothing can be put beside a path, whose folders may be missing."""
-    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    nearest = next((parent for parent in path.absolute().parents if parent.exists()), path)
     try:
         with tempfile.TemporaryFile(dir=nearest):
             pass  # rights alone do not tell: root has them everywhere

@@ -79,7 +79,7 @@ def ood(
     own = Asked(str(path), _loaded(path, trust_remote_code, quiet=json))
     beside = [] if baseline is None else [_baseline(own, baseline, trust_remote_code, quiet=json)]
     with waiting("looking for suites", quiet=json):
-        asked = [one.bundle for one in beside if one.base is None]
+        asked = [one.bundle for one in beside]
         suites = _suites(own.bundle, asked, suite, task, trust_task)
     measured = [(one, _measure(one, suites, n, seed, quiet=json)) for one in (own, *beside)]
     if json:

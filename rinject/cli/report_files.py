@@ -40,7 +40,7 @@ def check_report_place(directory: Path) -> None:
         raise InputError(
             f"{directory} holds another {found[0]}", hint="choose an empty or a new folder"
         )
-    check_room(directory)
+    check_room(directory / PAGE)
 
 
 def write_report(results: Results, pictures: Path, directory: Path) -> list[Section]:

@@ -15,7 +15,7 @@ from rinject.tokens import Reconciliation
 
 TRIED = 50  # inputs of each suite
 MOST_TIMES = 8
-"""How often as many as `--examples` may be drawn so that they cover the program."""
+"""How often as many as are needed may be drawn so that they cover the program."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ def training_examples(
     needed = settings.examples if settings.task_tokens else settings.steps * settings.task_rows
     count = min(needed, settings.examples)
     if settings.goes_beyond_task:
-        return _covering(Covering(program, task, reconciliation), count, settings)
+        return _covering(Covering(program, task, reconciliation), count, settings.seed)
     if settings.data == "spread":
         task = Covering(program, task, reconciliation, _rule(task))
     return TrainingExamples(up_to(task, "train", count, settings.seed))
 
 
-def _covering(task: Covering, count: int, settings: InjectSettings) -> TrainingExamples:
-    source = stream(task, "train", settings.seed)
+def _covering(task: Covering, count: int, seed: int) -> TrainingExamples:
+    source = stream(task, "train", seed)
     examples = next_of(source, count)
     covered = task.covered_by(examples)
-    while not covered.is_settled and 2 * len(examples) <= MOST_TIMES * settings.examples:
+    while not covered.is_settled and 2 * len(examples) <= MOST_TIMES * count:
         try:
             more = next_of(source, len(examples))
         except Exhausted:

@@ -146,8 +146,8 @@ class Interventions:
         values: np.ndarray,
         worth: ValueWorth | None,
     ) -> tuple[tuple[Swap, ...], np.ndarray]:
-        """Of swaps on one stream for each row the one that brings about most in it; and the
-        variables after that."""
+        """Of swaps on one stream for each row the one that brings about most in it, the first where
+        none brings anything; and the variables after that."""
         tried = [swapped_values(self.targets.graph, ids, values, swap) for swap in drawn]
         gains = np.stack([self._gains(drawn[0].layer, after, values, worth) for after in tried])
         if self.settings.interchange_seek == "any":

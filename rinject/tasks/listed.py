@@ -79,7 +79,7 @@ def read_examples(program: Program, path: Path | None = None) -> Listed:
             one that the program cannot read, or an answer that is not the program's.
     """
     path = path or _path(program)
-    text = given_text(path, "there are no examples", "give a file with a line for each")
+    text = given_text(path, ".jsonl", "there are no examples", "give a file with a line for each")
     return kept_examples(program, TaskSource.of(path, text))
 
 

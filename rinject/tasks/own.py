@@ -104,7 +104,7 @@ def own_task(program: Program, named: str) -> OwnTask:
     if not path or not name.isidentifier():
         raise InputError(f"{named!r} does not name a task", hint=FORM)
     task = made_task(
-        program, TaskSource.of(path, given_text(Path(path), "there is no file", FORM), name)
+        program, TaskSource.of(path, given_text(Path(path), ".py", "there is no file", FORM), name)
     )
     check_agreement(program, task, _shown(task.source))
     return task

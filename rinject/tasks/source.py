@@ -58,8 +58,8 @@ class TaskSource:
         return read(Path(self.path))
 
 
-def given_text(path: Path, missing: str, otherwise: str) -> str:
-    """The text of a file that the user named.
+def given_text(path: Path, kind: str, missing: str, otherwise: str) -> str:
+    """The text of a file that the user named, of a kind such as `.py`.
 
     Raises InputError where it cannot be read; where there is none with the words `missing` and a
     file of a like name beside it as the hint, or `otherwise`.
@@ -67,7 +67,7 @@ def given_text(path: Path, missing: str, otherwise: str) -> str:
     try:
         return read(path)
     except FileNotFoundError:
-        near = [other.name for other in path.parent.glob(f"*{path.suffix}")]
+        near = [other.name for other in path.parent.glob(f"*{kind}")]
         hint = did_you_mean(path.name, near, otherwise=otherwise)
         raise InputError(f"{missing} {path}", hint=hint) from None
     except UnicodeDecodeError as error:

@@ -66,7 +66,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, damage):
     data = newest.read_bytes()
     newest.write_bytes({"truncated": data[:-1], "empty": b"", "other bytes": b"x" * 99}[damage])
     warnings = []
-    parts = run(tmp_path / "b", extra={"resume": True, "warn": warnings.append})
+    parts = run(tmp_path / "b", extra={"resume": True, "say": warnings.append})
     assert_same(whole, parts)
     assert warnings == [
         f"the checkpoint {newest} is damaged: continuing from step-000003.safetensors"
