@@ -243,7 +243,9 @@ for output, vocab, longest, keep in (
 def test_what_is_too_large_is_refused_before_memory_is_gone() -> None:
     """3 GB are enough to say so."""
     run = subprocess.run([sys.executable, "-c", TOO_LARGE], capture_output=True, text=True)
-    message = f"the model would have more than {LARGEST_MODEL:,} weights; keep fewer variables"
+    message = (
+        f"the model would have more than {LARGEST_MODEL:,} weights; compile for shorter inputs"
+    )
     answers = run.stdout.splitlines()
     assert len(answers) == 4, run.stderr
     assert all(answer.startswith(message) for answer in answers), answers
