@@ -64,15 +64,17 @@ def placed(directory: str | Path, mark: str) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def _unwritable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or error
+    return InputError(f"cannot write {path}: {reason}", hint="choose another place")
+
+
 def _beside(directory: Path) -> Path:
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot write {directory}: {reason}", hint="choose another place"
-        ) from error
+        raise _unwritable(directory, error) from error
 
 
 @contextmanager
@@ -87,8 +89,7 @@ def placed_file(path: Path) -> Iterator[Path]:
         yield beside
         beside.replace(path)
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"cannot write {path}: {reason}", hint="choose another place") from error
+        raise _unwritable(path, error) from error
     finally:
         with suppress(OSError):  # where nothing can be written, nothing can be removed
             beside.unlink(missing_ok=True)

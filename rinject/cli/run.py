@@ -98,7 +98,6 @@ def _wanted(program: Program, only: Sequence[str], selectors: bool) -> Wanted:
         matrices = tuple(name for name in picked if _is_selector(program, name))
         variables = tuple(name for name in picked if name not in matrices)
         return Wanted(variables, matrices or None)
-    _ = program.output  # raises where it computes nothing
     output = program.header.output
     variables = (*(name for name in program.names if name != output), output)
     return Wanted(variables, tuple(program.selectors) if selectors else None)
@@ -115,8 +114,9 @@ def _input(program: Program, text: str, *, as_json: bool) -> list[Any]:
 def _run(program: Program, wanted: Wanted, tokens: list[Any], *, causal: bool) -> Result:
     matrices = wanted.selectors or ()
     names = (*wanted.variables, *matrices)
+    computed = program.output  # raises where there is none, before its name is looked for
     exprs = [program.find(name) for name in names]
-    *found, output = interpret_many([*exprs, program.output], tokens, causal=causal)
+    *found, output = interpret_many([*exprs, computed], tokens, causal=causal)
     values = dict(zip(names, found, strict=True))
     return Result(
         tokens,

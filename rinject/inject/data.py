@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rinject.errors import InputError
@@ -47,17 +48,13 @@ def training_examples(
 
 
 def _covering(task: Covering, count: int, seed: int) -> TrainingExamples:
-    source = stream(task, "train", seed)
+    source, wanted = stream(task, "train", seed), count
     examples = next_of(source, count)
     covered = task.covered_by(examples)
-    while not covered.is_settled and 2 * len(examples) <= MOST_TIMES * count:
-        try:
-            more = next_of(source, len(examples))
-        except Exhausted:
-            break
-        if not more:
-            break
-        examples += more
+    while not covered.is_settled and len(examples) == wanted < MOST_TIMES * count:
+        wanted *= 2
+        with suppress(Exhausted):
+            examples += next_of(source, wanted - len(examples))
         covered = task.covered_by(examples)
     return TrainingExamples(examples, covered)
 
