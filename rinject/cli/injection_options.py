@@ -16,7 +16,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "The map, and how it is aligned": (
         "alignment", "positions", "variable_weights", "maps", "codes", "whiten", "balance",
-        "answer_share", "digital", "stepwise", "layer_map", "last_layer",
+        "answer_share", "digital", "vocabulary", "stepwise", "layer_map", "last_layer",
     ),
     "Examples": (
         "data", "examples", "task_rows", "task_tokens", "similar_lengths", "rare", "seek", "shift",

@@ -27,6 +27,7 @@ from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.step import Trainer
 from rinject.inject.targets import Targets
+from rinject.inject.vocabulary import check_embedding
 from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.student import Student, blocks, hidden_size, residual_streams
@@ -88,6 +89,8 @@ def begun_trainer(
             hint=f"--text-tokens {most} at most",
         )
     check_shift(injection.student.model, _widest(rows, settings), settings.shift)
+    if settings.aligns_vocabulary:
+        check_embedding(injection.student.model)
     interventions = None
     if settings.is_interchange:
         interventions = Interventions(injection.program.header, targets, settings)

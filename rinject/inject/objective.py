@@ -30,6 +30,7 @@ from rinject.inject.losses import (
     held_to_points,
     kl_to_teacher,
     slice_alignment,
+    vocabulary_distance,
 )
 from rinject.inject.projection import Maps
 from rinject.inject.roll import (
@@ -277,7 +278,24 @@ class Objective(nn.Module):
         weights = self._by_stream(batch.swaps, batch.weights, batch.swapped_weights)
         digital = 0.0 if self.settings.is_baseline else self.settings.digital  # a probe: any code
         error = held_to_points(SLICE_ERRORS[self.settings.alignment], digital)
-        return slice_alignment(maps, streams, targets, weights, self.shares, error)
+        found = slice_alignment(maps, streams, targets, weights, self.shares, error)
+        return found + self._vocabulary(maps, streams[0], batch)
+
+    def _vocabulary(self, maps: Maps, embedded: Tensor, batch: Batch) -> Tensor | float:
+        """How far tokens besides those of the examples are from their symbols; 0 without any.
+
+        Each is put where a token of an example is: of the stream [N, D] there, its own token taken
+        out, what the position adds is left.
+        """
+        tokens = batch.vocabulary
+        if tokens is None:
+            return 0.0
+        embed = self.student.get_input_embeddings()
+        own = embed(batch.ids.flatten()[batch.aligned_places])  # [N, D]
+        put = embed(tokens.ids) + (embedded - own)[tokens.at]  # [K, D]
+        return self.settings.vocabulary * vocabulary_distance(
+            maps, put, tokens.targets, tokens.weights
+        )
 
     def _by_stream(
         self, swaps: Sequence[LayerSwaps], before: Tensor, after: Tensor | None

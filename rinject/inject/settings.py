@@ -37,8 +37,8 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "answer_balance", "digital", "weight_decay", "anchor", "task_tokens", "shift", "threads",
-    "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
+    "answer_balance", "digital", "vocabulary", "weight_decay", "anchor", "task_tokens", "shift",
+    "threads", "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
@@ -97,6 +97,11 @@ class InjectSettings:
     """Weight, within the alignment of slices, of how far variables with two values are from two
     points (needs --alignment slice). Without it, how clear a case is shows in the code as an
     amount, and what computes with the variable adds up amounts."""
+    vocabulary: float = 0.0
+    """Weight, within the alignment of slices, of how far all tokens of the student are from the
+    points of the symbols that the program reads them as, in the embedding; at most 4,096 in a step.
+    Without it only the tokens of examples have a place there, and any other may be part of one
+    symbol and part of another (needs --alignment slice; the baseline has none)."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -246,8 +251,9 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
-        has_points = not self.digital or self.alignment == "slice"
-        _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
+        for name in ("digital", "vocabulary"):
+            has_points = not getattr(self, name) or self.alignment == "slice"
+            _check(has_points, name, f"must be 0 under --alignment {self.alignment}")
         has_parts = not self.strict_share or self.has_codes
         _check(has_parts, "strict_share", "needs --codes orthogonal")
         keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
@@ -356,6 +362,11 @@ class InjectSettings:
     def is_baseline(self) -> bool:
         """Whether the student is only finetuned."""
         return self.method == "finetune"
+
+    @property
+    def aligns_vocabulary(self) -> bool:
+        """Whether tokens are aligned that no example has."""
+        return self.vocabulary > 0 and not self.is_baseline
 
     @property
     def has_codes(self) -> bool:

@@ -22,7 +22,8 @@ class Targets:
         strange = [symbol for symbol in reconciliation.vocabulary if symbol not in place]
         if strange:
             raise InputError(f"the compiled program does not know the symbol {strange[0]!r}")
-        self._place = np.array([place[symbol] for symbol in reconciliation.vocabulary])
+        self.places = np.array([place[symbol] for symbol in reconciliation.vocabulary])
+        """int64 [S]: where the graph has each of the tokenizer's symbols."""
 
     def program_ids(self, rows: Rows) -> np.ndarray:
         """int64 [B, T]: the vocabulary index of each token that the program reads, -1 elsewhere.
@@ -38,7 +39,7 @@ class Targets:
             )
         ids = np.full((len(rows), longest), NONE, dtype=np.int64)
         inside = rows.are_read()[:, :longest]  # [B, T]
-        ids[inside] = self._place[self.reconciliation.symbol_ids(rows.ids[:, :longest][inside])]
+        ids[inside] = self.places[self.reconciliation.symbol_ids(rows.ids[:, :longest][inside])]
         return ids
 
     def values(self, rows: Rows) -> np.ndarray:
