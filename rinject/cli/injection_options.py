@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Interventions (--method interchange)": (
         "interchange_start", "interchange_every", "interchange_share", "interchange_tries",
-        "interchange_alone", "interchange_seek", "interchange_rest",
+        "interchange_alone", "interchange_seek", "interchange_rest", "interchange_spent",
     ),
     "Text": (
         "text", "text_rows", "text_tokens", "kl_every",

@@ -20,8 +20,10 @@ what follows in it, or (under `interchange_seek`) most that is rare, or that was
 that changes something. So the edges of the program are trained where they matter, and where no
 example reaches. Where a variable of the group has no value, all stays. With the probability
 `interchange_rest` all that is no variable's moves along, from the same position of another row: it
-says where a token stands, without which attention cannot count. The streams have their turn in the
-order of their layers: what is taken is what stands there under the interventions on earlier ones.
+says where a token stands, without which attention cannot count. With the probability
+`interchange_spent` the variables move along that no later layer reads. The streams have their turn
+in the order of their layers: what is taken is what stands there under the interventions on earlier
+ones.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rinject.graph import Graph
+from rinject.graph.edges import edges_of
 from rinject.graph.tables import NONE
 from rinject.inject.interchange import LayerSwaps, Swap, swapped_values
 from rinject.inject.randomness import generator
@@ -66,6 +70,7 @@ class Interventions:
         self._follow = self._symbol_by_symbol if header.spelled else self._at_once
         self._groups = _groups_by_layer(targets)
         graph = targets.graph
+        self._spent = {layer: spent_variables(graph, layer) for layer in self._groups}
         self._layers = np.array([one.layer for one in graph.variables])  # [V]
         self._output = graph.output_index
         self._answers = written_outputs(
@@ -127,7 +132,8 @@ class Interventions:
             places, sources = places[known], sources[known]
             has_rest = chance.random() < self.settings.interchange_rest
             rest = same_positions(chance, rows, places) if has_rest else None
-            swaps.append(Swap(layer, tuple(group.tolist()), places, sources, rest))
+            moved = np.union1d(group, self._spent_too(chance, layer))
+            swaps.append(Swap(layer, tuple(moved.tolist()), places, sources, rest))
         return swaps
 
     def _group(self, chance: np.random.Generator, layer: int) -> np.ndarray:
@@ -137,6 +143,12 @@ class Interventions:
         taken = (chance.random(len(variables)) < 0.5) & (not is_alone)
         taken[chance.integers(len(variables))] = True
         return variables[taken]
+
+    def _spent_too(self, chance: np.random.Generator, layer: int) -> np.ndarray:
+        """The variables of a stream that no later layer reads, where they move along."""
+        often = self.settings.interchange_spent
+        moves = often > 0 and chance.random() < often
+        return self._spent[layer] if moves else self._spent[layer][:0]
 
     def _best(
         self,
@@ -207,3 +219,11 @@ def _groups_by_layer(targets: Targets) -> dict[int, np.ndarray]:
         if variable.size > 1:
             found.setdefault(variable.layer, []).append(place)
     return {layer: np.array(places) for layer, places in sorted(found.items())}
+
+
+def spent_variables(graph: Graph, layer: int) -> np.ndarray:
+    """int64: the places of the variables that a stream holds, but no later layer reads, nor the
+    answer."""
+    held = {place for place, one in enumerate(graph.variables) if one.layer <= layer}
+    read = {place for edge in edges_of(graph) if edge.layer > layer for place in edge.inputs}
+    return np.array(sorted(held - read - {graph.output_index}), dtype=np.int64)

@@ -43,7 +43,7 @@ _NOT_NEGATIVE = (
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
-    "interchange_alone", "roll_share", "strict_share", "answer_share",
+    "interchange_spent", "interchange_alone", "roll_share", "strict_share", "answer_share",
 )  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
@@ -171,6 +171,10 @@ class InjectSettings:
     interchange_rest: float = 0.0
     """How often, of all interventions, the part of the stream moves along that is no variable's
     code, from which nothing may follow (needs --codes orthogonal, and no --shift)."""
+    interchange_spent: float = 0.0
+    """How often, of all interventions, the variables move along that no later layer reads, such as
+    a count that a difference was made of. Nothing may follow from that, so what is to come cannot
+    be made of them."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4

@@ -8,9 +8,10 @@ import torch
 from inject import small_injection
 
 from rinject.compiler import compile_program
+from rinject.graph.edges import edges_of
 from rinject.graph.tables import NONE
 from rinject.inject.batches import STEPS_AHEAD
-from rinject.inject.interventions import Intervened, Interventions
+from rinject.inject.interventions import Intervened, Interventions, spent_variables
 from rinject.inject.rarity import Rarity, ValueWorth
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.targets import Targets
@@ -198,6 +199,54 @@ def test_the_rest_moves_along_as_often_as_told_and_keeps_its_position(often):
                 elsewhere += np.count_nonzero(swap.rest != swap.places)
     assert np.mean(moved) == often if often != 0.5 else 0.3 < np.mean(moved) < 0.7
     assert bool(elsewhere) == bool(often)
+
+
+SPENDING = {"count": False, "int_sum_shared": False, "shuffle_dyck_bits": True, "histogram": True}
+
+
+@pytest.mark.parametrize("name", SPENDING)
+def test_nothing_follows_from_variables_that_are_spent(name):
+    program = load_program(f"programs/{name}.rasp")
+    graph = compile_program(program, stepwise=SPENDING[name]).graph
+    chance, count = np.random.default_rng(0), 0
+    ids = chance.integers(len(graph.vocab), size=(6, min(12, graph.max_seq_len)))
+    values = graph.variable_values(ids)
+    for layer in range(graph.num_layers + 1):
+        spent = spent_variables(graph, layer)
+        assert graph.output_index not in spent
+        moved = values.copy()
+        for place in spent:
+            moved[..., place] = chance.permutation(moved[..., place].reshape(-1)).reshape(ids.shape)
+        count += np.count_nonzero(moved != values)
+        after = graph.resumed(ids, layer, moved)
+        others = np.setdiff1d(np.arange(values.shape[-1]), spent)
+        assert np.array_equal(after[..., others], values[..., others])
+    assert count  # some have moved
+
+
+def test_what_a_later_layer_reads_is_not_spent():
+    graph = small_injection.compiled().graph
+    spent = {layer: set(spent_variables(graph, layer)) for layer in range(graph.num_layers + 1)}
+    for edge in edges_of(graph):
+        for layer in range(edge.layer):
+            assert spent[layer].isdisjoint(edge.inputs)
+    assert spent[graph.num_layers] == set(range(len(graph.variables))) - {graph.output_index}
+
+
+@pytest.mark.parametrize("often", [0.0, 0.5, 1.0])
+def test_spent_variables_move_along_as_often_as_told(often):
+    drawn, rows, values = small_interventions(interchange_spent=often, interchange_share=1.0)
+    with_all = []
+    for step in range(40):
+        for one in drawn.at(step, rows, values).swaps:
+            spent = set(spent_variables(drawn.targets.graph, one.layer))
+            known = set(
+                np.flatnonzero([v.layer == one.layer for v in drawn.targets.graph.variables])
+            )
+            for swap in one.swaps if spent - known else ():
+                with_all.append(spent <= set(swap.variables))
+                assert with_all[-1] or set(swap.variables) <= known
+    assert np.mean(with_all) == often if often != 0.5 else 0.3 < np.mean(with_all) < 0.7
 
 
 def changes_of_draws(**changed: object) -> tuple[np.ndarray, np.ndarray]:
