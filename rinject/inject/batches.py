@@ -21,7 +21,6 @@ from rinject.inject.rows import Rows, encode_all, end_tokens
 from rinject.inject.settings import InjectSettings
 from rinject.inject.swap_places import rest_of_others
 from rinject.inject.targets import Targets
-from rinject.inject.vocabulary import PutTokens, Vocabulary
 from rinject.inject.weighing import position_weights, token_weights
 from rinject.tokens import Reconciliation
 
@@ -70,8 +69,6 @@ class Batch:
     """int64 [S, N, V]: the targets of the streams after each of them."""
     swapped_weights: Tensor | None = None
     """float32 [S, N, V]: the weights that belong to them."""
-    vocabulary: PutTokens | None = None
-    """Tokens besides those of the examples at which the embedding is aligned, if any."""
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; copies run beside the computation where the memory is pinned."""
@@ -84,8 +81,6 @@ class Batch:
     def _with(self, change: Callable[[Tensor], Tensor]) -> Batch:
         tensors = {name: one for name, one in vars(self).items() if isinstance(one, Tensor)}
         changed: dict[str, Any] = {name: change(one) for name, one in tensors.items()}
-        if self.vocabulary is not None:
-            changed["vocabulary"] = self.vocabulary.each(change)
         return replace(self, **changed)
 
     def part(self, rank: int, processes: int) -> Batch:
@@ -108,7 +103,6 @@ class Batch:
             shifts=None if self.shifts is None else self.shifts.view(processes, size)[rank],
             rolled=None if self.rolled is None else self.rolled.view(processes, size)[rank],
             strict=None if self.strict is None else self.strict.view(-1, processes, size)[:, rank],
-            vocabulary=None if self.vocabulary is None else self.vocabulary.among(aligned),
         )
 
 
@@ -126,8 +120,7 @@ class Batches:
         """Takes all examples as rows [E, T] and all text as one row of ids. The `errors`
         that are added on the way say which values are sought, where the settings say so.
 
-        Raises InputError when there is too little text or no example, or --vocabulary is asked for
-        and no symbol can be told from another.
+        Raises InputError when there is too little text or no example.
         """
         if not len(examples):
             raise InputError("the task has no example to train on")
@@ -144,7 +137,6 @@ class Batches:
         self._worth: tuple[Errors | None, np.ndarray] | None = None  # [E], and for which errors
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
-        self._vocabulary = Vocabulary(targets) if settings.aligns_vocabulary else None
 
     def at(self, step: int) -> Batch:
         """The batch of one step, steps counted from 0."""
@@ -172,16 +164,8 @@ class Batches:
             rolled=self._rolled(step, len(answered)),
             strict=self._strict(step, len(answered)),
             rest=self._rest(answered),
-            vocabulary=self._put_tokens(step, len(values)),
         )
         return self._swapped(batch, intervened, taken[read], due) if intervened.swaps else batch
-
-    def _put_tokens(self, step: int, aligned: int) -> PutTokens | None:
-        """Tokens of a step that its examples need not have, each at one of the aligned positions;
-        None where the settings align none."""
-        if self._vocabulary is None:
-            return None
-        return self._vocabulary.drawn(aligned, generator(self.settings.seed, "vocabulary", step))
 
     def _intervened(self, step: int, rows: Rows, values: np.ndarray) -> Intervened:
         """The rows of a step under its interventions, if it has any."""

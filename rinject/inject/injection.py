@@ -27,7 +27,7 @@ from rinject.inject.settings import InjectSettings
 from rinject.inject.state import State
 from rinject.inject.step import Trainer
 from rinject.inject.targets import Targets
-from rinject.inject.vocabulary import check_embedding
+from rinject.inject.vocabulary import Vocabulary, check_embedding
 from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.student import Student, blocks, hidden_size, residual_streams
@@ -89,7 +89,7 @@ def begun_trainer(
             hint=f"--text-tokens {most} at most",
         )
     check_shift(injection.student.model, _widest(rows, settings), settings.shift)
-    if settings.aligns_vocabulary:
+    if settings.settles_vocabulary:
         check_embedding(injection.student.model)
     interventions = None
     if settings.is_interchange:
@@ -154,6 +154,7 @@ def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...])
         shares=torch.from_numpy(shares(projection.slices, len(layers), worth)),
         settings=injection.settings,
         roll=processes.roll,
+        vocabulary=Vocabulary(batches.targets) if injection.settings.settles_vocabulary else None,
     )
     return State.start(objective, processes, batches.errors)
 

@@ -124,36 +124,10 @@ def held_to_points(error: SliceError, weight: float) -> SliceError:
         found = error(slices, target)  # [l, N]
         if slices.shape[-1] != 2:
             return found
-        return found + weight * distance_from_points(slices, target)
+        lead = (slices[..., 1] - slices[..., 0]) * (2 * target - 1)  # [l, N]
+        return found + weight * (lead / MARGIN - 1).square() * (target != NONE)
 
     return both
-
-
-def distance_from_points(slices: Tensor, target: Tensor) -> Tensor:
-    """[l, N]: how far a variable's slice [l, N, size] is from the point of its value: the squared
-    distance of the right value's lead over another from `MARGIN`, as a share of it, mean over the
-    others; 0 without a value."""
-    place = target.clamp(min=0)[..., None]  # [l, N, 1]
-    leads = (slices.gather(-1, place) - slices).scatter(-1, place, MARGIN)  # [l, N, size]
-    distances = (leads / MARGIN - 1).square().sum(dim=-1) / (slices.shape[-1] - 1)  # [l, N]
-    return distances * (target != NONE)
-
-
-def vocabulary_distance(maps: Maps, embedded: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """How far tokens [K, D] of the embedding are from the points of their symbols, sum over the
-    variables; targets and weights [K, V], the weights as in :func:`slice_alignment`."""
-    told = [
-        place
-        for place, variable in enumerate(maps.slices)
-        if variable.layer == 0 and not variable.is_constant
-    ]
-    slices = maps.slices_at(0, embedded).float()  # [K, W]
-    total = embedded.new_zeros((), dtype=torch.float32)
-    for place in told:
-        variable = maps.slices[place]
-        own = slices[:, variable.start : variable.stop]  # [K, size]
-        total = total + (distance_from_points(own, targets[:, place]) * weights[:, place]).sum()
-    return total
 
 
 def cosine_alignment(maps: Maps, streams: Tensor, targets: Tensor, count: int) -> Tensor:

@@ -30,7 +30,6 @@ from rinject.inject.losses import (
     held_to_points,
     kl_to_teacher,
     slice_alignment,
-    vocabulary_distance,
 )
 from rinject.inject.projection import Maps
 from rinject.inject.roll import (
@@ -44,6 +43,7 @@ from rinject.inject.roll import (
 from rinject.inject.rows import FILLER
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace
+from rinject.inject.vocabulary import Vocabulary
 from rinject.student import capture_streams, rewrite_stream
 
 SLICE_ERRORS: dict[str, SliceError] = {
@@ -85,9 +85,11 @@ class Objective(nn.Module):
         shares: Tensor,
         settings: InjectSettings,
         roll: Roll = roll_rows,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         """`layers` are the student's layers aligned with each compiled stream, `output` the
-        variable that the program computes, `shares` [V, L] what a variable counts at each."""
+        variable that the program computes, `shares` [V, L] what a variable counts at each,
+        `vocabulary` what tokens should be, where they are moved."""
         super().__init__()
         self.student = student
         self.projection = projection
@@ -95,7 +97,7 @@ class Objective(nn.Module):
         self.register_buffer("shares", shares, persistent=False)
         self.layers, self.output, self.settings = tuple(layers), output, settings
         self._teacher = (teacher,)  # in a tuple: it is no part of what is trained
-        self._roll = roll
+        self._roll, self._vocabulary = roll, vocabulary
         self._captured: dict[int, Tensor] = {}
         self._text_streams: dict[int, Tensor] = {}  # by layer, where the text went before
         self._kept: dict[int, Subspace] = {}  # of each aligned stream that is rolled around it
@@ -168,6 +170,13 @@ class Objective(nn.Module):
         for own, former in zip(self.student.parameters(), teacher.parameters(), strict=True):
             if own in shares:
                 own.lerp_(former.to(own.dtype), shares[own])
+
+    @torch.no_grad()
+    def settle_vocabulary(self) -> None:
+        """Moves the tokens of the embedding to the codes of their symbols, if the settings do."""
+        if self._vocabulary is not None:
+            embedding = next(self.student.get_input_embeddings().parameters())  # [tokens, D]
+            self._vocabulary.settle(embedding, self.projection.maps(), self.settings.vocabulary)
 
     # --- the forward pass -------------------------------------------------------------------------
 
@@ -278,24 +287,7 @@ class Objective(nn.Module):
         weights = self._by_stream(batch.swaps, batch.weights, batch.swapped_weights)
         digital = 0.0 if self.settings.is_baseline else self.settings.digital  # a probe: any code
         error = held_to_points(SLICE_ERRORS[self.settings.alignment], digital)
-        found = slice_alignment(maps, streams, targets, weights, self.shares, error)
-        return found + self._vocabulary(maps, streams[0], batch)
-
-    def _vocabulary(self, maps: Maps, embedded: Tensor, batch: Batch) -> Tensor | float:
-        """How far tokens besides those of the examples are from their symbols; 0 without any.
-
-        Each is put where a token of an example is: of the stream [N, D] there, its own token taken
-        out, what the position adds is left.
-        """
-        tokens = batch.vocabulary
-        if tokens is None:
-            return 0.0
-        embed = self.student.get_input_embeddings()
-        own = embed(batch.ids.flatten()[batch.aligned_places])  # [N, D]
-        put = embed(tokens.ids) + (embedded - own)[tokens.at]  # [K, D]
-        return self.settings.vocabulary * vocabulary_distance(
-            maps, put, tokens.targets, tokens.weights
-        )
+        return slice_alignment(maps, streams, targets, weights, self.shares, error)
 
     def _by_stream(
         self, swaps: Sequence[LayerSwaps], before: Tensor, after: Tensor | None

@@ -276,6 +276,11 @@ def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None
             "--optimizer muon needs whole matrices, and the student's are sharded",
             hint="use --optimizer adamw with FSDP",
         )
+    if settings.settles_vocabulary:
+        raise InputError(
+            "--vocabulary needs the whole embedding, and the student's is sharded",
+            hint="give --vocabulary 0 with FSDP",
+        )
     return FullyShardedDataParallelPlugin()
 
 

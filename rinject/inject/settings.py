@@ -37,13 +37,14 @@ _AT_LEAST_ONE = (
 )  # fmt: skip
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
-    "answer_balance", "digital", "vocabulary", "weight_decay", "anchor", "task_tokens", "shift",
-    "threads", "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
+    "answer_balance", "digital", "weight_decay", "anchor", "task_tokens", "shift", "threads",
+    "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
     "interchange_spent", "interchange_alone", "roll_share", "strict_share", "answer_share",
+    "vocabulary",
 )  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
@@ -98,10 +99,10 @@ class InjectSettings:
     points (needs --alignment slice). Without it, how clear a case is shows in the code as an
     amount, and what computes with the variable adds up amounts."""
     vocabulary: float = 0.0
-    """Weight, within the alignment of slices, of how far all tokens of the student are from the
-    points of the symbols that the program reads them as, in the embedding; at most 4,096 in a step.
-    Without it only the tokens of examples have a place there, and any other may be part of one
-    symbol and part of another (needs --alignment slice; the baseline has none)."""
+    """Share of its way by which each step moves every token of the student, in the embedding, to
+    the code of the symbol that the program reads it as. Without it only the tokens of examples have
+    one, and any other may be part of one symbol and part of another (needs --codes orthogonal; the
+    baseline has none)."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -255,9 +256,10 @@ class InjectSettings:
             value = getattr(self, name)
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
-        for name in ("digital", "vocabulary"):
-            has_points = not getattr(self, name) or self.alignment == "slice"
-            _check(has_points, name, f"must be 0 under --alignment {self.alignment}")
+        has_points = not self.digital or self.alignment == "slice"
+        _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
+        has_places = not self.vocabulary or self.has_codes
+        _check(has_places, "vocabulary", "needs --codes orthogonal")
         has_parts = not self.strict_share or self.has_codes
         _check(has_parts, "strict_share", "needs --codes orthogonal")
         keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
@@ -368,8 +370,8 @@ class InjectSettings:
         return self.method == "finetune"
 
     @property
-    def aligns_vocabulary(self) -> bool:
-        """Whether tokens are aligned that no example has."""
+    def settles_vocabulary(self) -> bool:
+        """Whether tokens are moved that no example has."""
         return self.vocabulary > 0 and not self.is_baseline
 
     @property

@@ -101,6 +101,7 @@ class State:
             self.matrices.step()
         if settings.anchor:
             self.objective.pull_back(self._pulls(settings.anchor))
+        self.objective.settle_vocabulary()
         self.objective.zero_grad(set_to_none=True)
         self.step += 1
 

@@ -1,13 +1,13 @@
-"""The student's whole vocabulary as the program reads it, for an embedding that says no more.
+"""All tokens of a student as the program reads them, for an embedding that says no more.
 
 A program knows a few symbols, a student thousands of tokens, most of which no example has. Where
-the alignment shows only those of the examples, any other lies somewhere between their codes.
+the alignment shows only those of the examples, any other lies somewhere between their codes, and a
+student that adds codes up takes it for a part of one symbol and a part of another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,76 +17,76 @@ from transformers import PreTrainedModel
 from rinject.errors import InputError
 from rinject.graph import Graph
 from rinject.graph.tables import NONE
+from rinject.inject.projection import Maps
 from rinject.inject.targets import Targets
-from rinject.inject.weighing import position_weights
 from rinject.student import residual_streams
-from rinject.tokens.reconciliation import UNMAPPED
-
-MOST_TOKENS = 4096
-"""Tokens of a step, besides those that write a symbol."""
+from rinject.tokens import Reconciliation
 
 
 @dataclass(frozen=True)
-class PutTokens:
-    """Tokens of the student, each put in the place of one at an aligned position."""
+class Reading:
+    """What one variable in the embedding makes of the student's tokens."""
 
-    ids: Tensor
-    """int64 [K]"""
-    at: Tensor
-    """int64 [K]: the number of the aligned position, 0 to N - 1."""
-    targets: Tensor
-    """int64 [K, V]: value indices of the variables that tell a token; -1 of all others."""
-    weights: Tensor
-    """float32 [K, V]: what each counts, all values of a variable alike."""
-
-    def each(self, change: Callable[[Tensor], Tensor]) -> PutTokens:
-        """The same, with each tensor changed."""
-        return PutTokens(*map(change, (self.ids, self.at, self.targets, self.weights)))
-
-    def among(self, chosen: Tensor) -> PutTokens:
-        """Those at some of the aligned positions, bool [N], where there are no others."""
-        own = chosen[self.at]  # [K]
-        numbers = chosen.cumsum(0) - 1  # [N]
-        return replace(self, at=numbers[self.at]).each(lambda tensor: tensor[own])
+    variable: int
+    """Its place among the graph's variables."""
+    tokens: Tensor
+    """int64 [K]: those of which it has a value."""
+    values: Tensor
+    """int64 [K]: value indices."""
+    means: Tensor
+    """float32 [values, K]: how to average the tokens that write a symbol of each value; 0 for the
+    value of all tokens that write none."""
 
 
 class Vocabulary:
-    """The tokens that the program has a symbol for."""
+    """What the embedding should hold of every token."""
 
     def __init__(self, targets: Targets) -> None:
         """Raises InputError where no variable in the embedding tells one symbol from another."""
         reconciliation = targets.reconciliation
-        values = symbol_values(targets.graph)[targets.places]  # [S, V]
-        if (values == values[:1]).all():
+        by_symbol = symbol_values(targets.graph)[targets.places]  # [S, V]
+        told = np.flatnonzero((by_symbol != by_symbol[:1]).any(axis=0))
+        if not len(told):
             raise InputError(
                 "--vocabulary: the program's embedding tells no symbols apart",
                 hint="give --vocabulary 0",
             )
-        symbols = reconciliation.symbol_of  # [student ids]
-        own = {
-            token
-            for covered in reconciliation.coverage
-            if covered.symbol != reconciliation.otherwise
-            for token in covered.token_ids
-        }
-        self._own = np.array(sorted(own), dtype=np.int64)
-        self._rest = np.setdiff1d(np.flatnonzero(symbols != UNMAPPED), self._own)
-        self._values, self._symbols = values, symbols
+        self.readings = [_reading(reconciliation, by_symbol[:, one], int(one)) for one in told]
 
-    def drawn(self, aligned: int, chance: np.random.Generator) -> PutTokens:
-        """Those that write a symbol, and others, no more than `MOST_TOKENS`, at any of so many
-        aligned positions."""
-        others = self._rest
-        if len(others) > MOST_TOKENS:
-            others = chance.choice(others, size=MOST_TOKENS, replace=False)
-        ids = np.concatenate([self._own, others])  # [K]
-        values = self._values[self._symbols[ids]]  # [K, V]
-        return PutTokens(
-            ids=torch.from_numpy(ids),
-            at=torch.from_numpy(chance.integers(aligned, size=len(ids))),
-            targets=torch.from_numpy(values),
-            weights=torch.from_numpy(position_weights(values, balance=1.0)),
-        )
+    @torch.no_grad()
+    def settle(self, embedding: Tensor, maps: Maps, share: float) -> None:
+        """Moves the code of every token in an embedding [tokens, D] by a share of its way.
+
+        Where it goes is the mean of the tokens that write symbols of its value; for the value of
+        those that write none it is 0, which stays what it is however wide the stream is.
+        """
+        assert maps.codes is not None
+        for reading in self.readings:
+            read, write = (
+                one[0][:, slice(*maps.codes.columns[reading.variable])].to(embedding)
+                for one in (maps.codes.read, maps.codes.write)
+            )  # [D, r] each
+            tokens = reading.tokens.to(embedding.device)
+            codes = embedding[tokens] @ read  # [K, r]
+            points = reading.means.to(codes) @ codes  # [values, r]
+            change = points[reading.values.to(embedding.device)] - codes  # [K, r]
+            embedding.index_add_(0, tokens, share * change @ write.mT)
+
+
+def _reading(reconciliation: Reconciliation, by_symbol: np.ndarray, variable: int) -> Reading:
+    """From what a variable makes of each symbol [S]."""
+    values = by_symbol[reconciliation.symbol_of]  # [student ids]; none is without a symbol
+    tokens = np.flatnonzero(values != NONE)  # [K]
+    values = values[tokens]
+    writes = values != by_symbol[reconciliation.filler]  # [K]
+    means = np.equal.outer(np.arange(values.max() + 1), values) & writes  # [values, K]
+    counts = np.maximum(1, means.sum(axis=1, keepdims=True))
+    return Reading(
+        variable,
+        torch.from_numpy(tokens),
+        torch.from_numpy(values),
+        torch.from_numpy((means / counts).astype(np.float32)),
+    )
 
 
 def symbol_values(graph: Graph) -> np.ndarray:

@@ -40,6 +40,7 @@ from rinject.inject.record import (
 )
 from rinject.inject.rows import example_rows
 from rinject.inject.targets import Targets
+from rinject.inject.vocabulary import Vocabulary
 from rinject.inject.weighing import shares
 from rinject.lang import Header, Program, load_program
 from rinject.student import Student
@@ -197,16 +198,20 @@ def settings(**changed: object) -> InjectSettings:
     return InjectSettings.for_student(False, **(quick | changed))
 
 
+@cache
+def targets() -> Targets:
+    return Targets(compiled().graph, reconciliation())
+
+
 def batches(**changed: object) -> Batches:
     """Batches of the task, and of text."""
     chosen = settings(**changed)
     rows = example_rows(examples(task(), "train", chosen.examples, 0), reconciliation())
-    targets = Targets(compiled().graph, reconciliation())
     interventions = None
     if chosen.is_interchange:
-        interventions = Interventions(program().header, targets, chosen)
+        interventions = Interventions(program().header, targets(), chosen)
     text = text_ids(TEXTS, reconciliation())
-    return Batches(rows, text, targets, chosen, interventions)
+    return Batches(rows, text, targets(), chosen, interventions)
 
 
 def projection(chosen: InjectSettings, streams: int) -> TrainedMaps:
@@ -238,6 +243,7 @@ def objective(kind: str = "gpt2", **changed: object) -> Objective:
         output=compiled().graph.output,
         shares=torch.from_numpy(shares(slices, len(layers), np.ones(len(slices)))),
         settings=chosen,
+        vocabulary=Vocabulary(targets()) if chosen.settles_vocabulary else None,
     )
 
 

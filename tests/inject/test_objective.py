@@ -246,7 +246,6 @@ def test_rows_go_together_where_that_adds_few_fillers(rows, forward, joint):
         {"alignment": "slice-cosine", "balance": 1.0, "positions": "answer"},
         {"alignment": "cosine", "positions": "answer", "kl_every": 2},
         {"shift": 7},
-        {"vocabulary": 2.0},
     ],
 )
 def test_parts_add_up_to_the_whole(changed, forward):

@@ -220,6 +220,11 @@ def test_a_ctrl_c_may_come_twice(monkeypatch):
         ({"FSDP_VERSION": "1"}, {}, "the second version of FSDP only"),
         ({"FSDP_OFFLOAD_PARAMS": "true"}, {}, "cannot be kept in main memory"),
         ({}, {"optimizer": "muon"}, "--optimizer muon needs whole matrices"),
+        (
+            {},
+            {"vocabulary": 0.1, "codes": "orthogonal"},
+            "--vocabulary needs the whole embedding",
+        ),
     ],
 )
 def test_what_processes_cannot_share(monkeypatch, told, changed, message):

@@ -38,6 +38,7 @@ from rinject.student import blocks, weight_hash
             "shift": 5,
             "roll_share": 0.5,
         },
+        {"codes": "orthogonal", "vocabulary": 0.2, "whiten": 0.01},
     ],
 )
 def test_resumed_bit_for_bit(tmp_path, kind, changed):

@@ -50,11 +50,8 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             {"digital": 1.0, "alignment": "cosine"},
             "--digital must be 0 under --alignment cosine",
         ),
-        ({"vocabulary": -1.0}, "--vocabulary must be at least 0"),
-        (
-            {"vocabulary": 1.0, "alignment": "cosine"},
-            "--vocabulary must be 0 under --alignment cosine",
-        ),
+        ({"vocabulary": 1.5, "codes": "orthogonal"}, "--vocabulary must be 0 to 1"),
+        ({"vocabulary": 0.5}, "--vocabulary needs --codes orthogonal"),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),

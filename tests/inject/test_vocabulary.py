@@ -1,27 +1,21 @@
-"""Tokens that no example has: what the program makes of them, and where they are put."""
+"""Tokens that no example has: what the program makes of them, and where they go."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
-from inject import small_injection
-from inject.small_steps import losses_of
+from inject import small_injection, small_run
 from transformers import AutoModelForCausalLM, BloomConfig, PreTrainedModel
 
 from rinject.compiler import compile_program
 from rinject.errors import InputError
-from rinject.inject import vocabulary
-from rinject.inject.batches import Batch
-from rinject.inject.losses import distance_from_points
+from rinject.inject.projection import Codes
 from rinject.inject.targets import Targets
-from rinject.inject.vocabulary import PutTokens, Vocabulary, check_embedding, symbol_values
+from rinject.inject.vocabulary import Vocabulary, check_embedding, symbol_values
 from rinject.lang import interpret, load_program
-from rinject.student import residual_streams
 from rinject.tokens import reconcile
 
+CODED = {"codes": "orthogonal"}
 POSITIONAL = """
 program positional {
     vocabulary "a", "b", "_";
@@ -53,18 +47,22 @@ answer = indices > 2;
 """
 
 
-def tokens_in(vocabulary: Vocabulary, aligned: int = 5) -> PutTokens:
-    return vocabulary.drawn(aligned, np.random.default_rng(0))
+VALUES = [one.name for one in small_injection.compiled().graph.variables]
 
 
-@pytest.fixture
-def targets() -> Targets:
-    return Targets(small_injection.compiled().graph, small_injection.reconciliation())
+def settled(share: float) -> tuple[torch.Tensor, torch.Tensor, Codes]:
+    """A random embedding [tokens, D], the same settled, and the codes that are read in it."""
+    maps = small_injection.projection(small_injection.settings(whiten=0.1, **CODED), 1).maps()
+    drawn = torch.randn(400, small_injection.WIDTH, generator=torch.Generator().manual_seed(0))
+    moved = drawn.clone()
+    Vocabulary(small_injection.targets()).settle(moved, maps, share)
+    assert maps.codes is not None
+    return drawn, moved, maps.codes
 
 
-@pytest.fixture
-def batch() -> Batch:
-    return small_injection.batches(vocabulary=1.0).at(0)
+def code_of(name: str, embedding: torch.Tensor, codes: Codes) -> torch.Tensor:
+    """[tokens, r]: the code of a variable in an embedding [tokens, D]."""
+    return embedding @ codes.read[0][:, slice(*codes.columns[VALUES.index(name)])]
 
 
 def test_symbols_have_the_values_that_the_program_gives_them():
@@ -83,26 +81,36 @@ def test_symbols_have_the_values_that_the_program_gives_them():
                 )
 
 
-def test_all_tokens_with_a_symbol_are_drawn(targets):
-    put = tokens_in(Vocabulary(targets))
-    symbols = targets.reconciliation.symbol_of
-    assert sorted(put.ids.tolist()) == np.flatnonzero(symbols >= 0).tolist()
-    assert set(put.at.tolist()) == set(range(5))
-    (place,) = (i for i, one in enumerate(targets.graph.variables) if one.name == "tokens")
-    names = targets.graph.variables[place].values
-    read = [names[value] for value in put.targets[:, place]]
-    assert read == targets.reconciliation.symbols(put.ids.tolist())
-    for value in set(put.targets[:, place].tolist()):  # each symbol counts the same
-        share = put.weights[put.targets[:, place] == value, place].sum()
-        assert share.item() == pytest.approx(1 / len(names), rel=1e-5)
+def test_tokens_with_the_same_symbol_have_the_same_code():
+    before, after, codes = settled(share=1.0)
+    reconciliation = small_injection.reconciliation()
+    was, found = (code_of("tokens", one, codes) for one in (before, after))
+    symbols = torch.from_numpy(reconciliation.symbol_of)
+    for symbol, name in enumerate(reconciliation.vocabulary):
+        own = torch.nonzero(symbols == symbol)[:, 0]
+        mean = (
+            was[own].mean(dim=0) if name != reconciliation.otherwise else torch.zeros(was.shape[1])
+        )
+        torch.testing.assert_close(found[own], mean.expand(len(own), -1), atol=1e-4, rtol=1e-4)
+        assert len(own) > 1 or name != reconciliation.otherwise
 
 
-def test_of_many_tokens_some_are_drawn_and_always_those_of_symbols(targets, monkeypatch):
-    monkeypatch.setattr(vocabulary, "MOST_TOKENS", 10)
-    own = {token for one in targets.reconciliation.coverage for token in one.token_ids}
-    put = tokens_in(Vocabulary(targets))
-    assert own < set(put.ids.tolist())
-    assert len(set(put.ids.tolist())) == len(own) + 10
+def test_nothing_else_of_a_token_changes():
+    before, after, codes = settled(share=1.0)
+    for name in set(VALUES) - {"tokens"}:
+        was, found = (code_of(name, one, codes) for one in (before, after))
+        torch.testing.assert_close(found, was, atol=1e-4, rtol=1e-4)
+    change = after - before
+    write = codes.write[0][:, slice(*codes.columns[VALUES.index("tokens")])]  # [D, r]
+    within = write @ torch.linalg.lstsq(write, change.T).solution  # [D, tokens]
+    torch.testing.assert_close(within.T, change, atol=1e-4, rtol=1e-3)
+
+
+def test_a_share_of_the_way():
+    before, half, _ = settled(share=0.5)
+    _, whole, _ = settled(share=1.0)
+    torch.testing.assert_close(half, (before + whole) / 2, atol=1e-5, rtol=1e-4)
+    assert not torch.equal(before, half)
 
 
 def test_an_embedding_that_tells_no_symbols_apart():
@@ -114,61 +122,22 @@ def test_an_embedding_that_tells_no_symbols_apart():
 
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
-@pytest.mark.parametrize("forward", ["joint", "apart"])
-def test_tokens_are_aligned_where_they_are_put(kind, forward, batch):
-    chosen = {"vocabulary": 2.0, "forward": forward, "roll": "none"}
-    objective = small_injection.objective(kind, **chosen)
-    put = batch.vocabulary
-    without = losses_of(objective, replace(batch, vocabulary=None))["alignment"]
-    expected = torch.zeros(())
-    (place,) = (i for i, one in enumerate(objective.projection.slices) if one.name == "tokens")
-    variable = objective.projection.slices[place]
-    maps = objective.projection.maps()
-    for token, at, target, weight in zip(*vars(put).values(), strict=True):
-        row, column = divmod(batch.aligned_places[at].item(), batch.ids.shape[1])
-        ids = batch.ids[row : row + 1, : column + 1].clone()
-        ids[0, column] = token
-        stream = residual_streams(objective.student, ids, layers=[0])[0][:, column]  # [1, D]
-        own = maps.of(variable, stream[None])  # [1, 1, size]
-        expected = expected + distance_from_points(own, target[None, None, place]) * weight[place]
-    found = losses_of(objective, batch)["alignment"] - without
-    torch.testing.assert_close(found, 2 * expected.sum(), rtol=1e-3, atol=1e-5)
+def test_each_step_settles_the_embedding(tmp_path, kind):
+    ran = small_run.run(tmp_path / "bundle", kind=kind, vocabulary=1.0, **CODED)
+    bundle, reconciliation = ran.bundle, small_injection.reconciliation()
+    embedding = bundle.model.get_input_embeddings().weight.detach()
+    codes = bundle.projection.maps().codes
+    found = code_of("tokens", embedding[: len(reconciliation.symbol_of)], codes)
+    filled = reconciliation.symbol_of == reconciliation.filler
+    scale = found.abs().max()
+    assert found[filled].abs().max() < 1e-3 * scale
+    assert found[~filled].abs().max() > 0.1 * scale
 
 
-def test_tokens_of_parts_are_put_in_their_own_rows(batch):
-    parts = [batch.part(rank, 2) for rank in range(2)]
-    assert sum(len(part.vocabulary.ids) for part in parts) == len(batch.vocabulary.ids)
-    width, size = batch.ids.shape[1], len(batch.ids) // 2
-    for rank, part in enumerate(parts):
-        kept = batch.aligned_places[batch.vocabulary.at] // width // size == rank
-        places = part.aligned_places[part.vocabulary.at] + rank * size * width
-        assert torch.equal(places, batch.aligned_places[batch.vocabulary.at][kept])
-        assert torch.equal(part.vocabulary.ids, batch.vocabulary.ids[kept])
-
-
-def test_the_baseline_has_none():
-    assert small_injection.batches(vocabulary=1.0, method="finetune").at(0).vocabulary is None
-
-
-def test_descending_brings_unseen_tokens_to_their_symbols(batch):
-    objective = small_injection.objective(vocabulary=5.0, roll="none", forward="joint")
-    descent = torch.optim.Adam(objective.parameters(), lr=0.02)
-    seen = set(batch.ids.flatten().tolist())
-    unseen = torch.tensor([token not in seen for token in batch.vocabulary.ids.tolist()])
-    (place,) = (i for i, one in enumerate(objective.projection.slices) if one.name == "tokens")
-
-    def read_right() -> float:
-        embedded = objective.student.get_input_embeddings()(batch.vocabulary.ids)  # [K, D]
-        found = objective.projection.maps().read(0, embedded)[:, place]  # [K]
-        right = found == batch.vocabulary.targets[:, place]
-        return right[unseen].float().mean().item()
-
-    before = read_right()
-    for _ in range(40):
-        descent.zero_grad()
-        losses_of(objective, batch)["alignment"].backward()
-        descent.step()
-    assert read_right() == 1 > before
+def test_the_baseline_stays():
+    assert not small_injection.settings(
+        vocabulary=1.0, method="finetune", **CODED
+    ).settles_vocabulary
 
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
