@@ -18,6 +18,7 @@ from rinject.errors import InputError
 from rinject.graph import Graph
 from rinject.graph.tables import NONE
 from rinject.inject.projection import Maps
+from rinject.inject.subspaces import variable_subspace
 from rinject.inject.targets import Targets
 from rinject.student import residual_streams
 from rinject.tokens import Reconciliation
@@ -60,17 +61,13 @@ class Vocabulary:
         Where it goes is the mean of the tokens that write symbols of its value; for the value of
         those that write none it is 0, which stays what it is however wide the stream is.
         """
-        assert maps.codes is not None
         for reading in self.readings:
-            read, write = (
-                one[0][:, slice(*maps.codes.columns[reading.variable])].to(embedding)
-                for one in (maps.codes.read, maps.codes.write)
-            )  # [D, r] each
-            tokens = reading.tokens.to(embedding.device)
-            codes = embedding[tokens] @ read  # [K, r]
-            points = reading.means.to(codes) @ codes  # [values, r]
-            change = points[reading.values.to(embedding.device)] - codes  # [K, r]
-            embedding.index_add_(0, tokens, share * change @ write.mT)
+            code = variable_subspace(maps, maps.slices[reading.variable], 0)
+            tokens, values = (one.to(embedding.device) for one in (reading.tokens, reading.values))
+            codes = embedding[tokens] @ code.read  # [K, r]
+            points = reading.means.to(embedding.device) @ codes  # [values, r]
+            change = points[values] - codes  # [K, r]
+            embedding.index_add_(0, tokens, share * change @ code.write.mT)
 
 
 def _reading(reconciliation: Reconciliation, by_symbol: np.ndarray, variable: int) -> Reading:
