@@ -89,8 +89,6 @@ def begun_trainer(
             hint=f"--text-tokens {most} at most",
         )
     check_shift(injection.student.model, _widest(rows, settings), settings.shift)
-    if settings.settles_vocabulary:
-        check_embedding(injection.student.model)
     interventions = None
     if settings.is_interchange:
         interventions = Interventions(injection.program.header, targets, settings)
@@ -136,8 +134,15 @@ def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
 
 
 def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
-    """The weights before the first step: a copy of the student in float32, and the map."""
+    """The weights before the first step: a copy of the student in float32, and the map.
+
+    Raises InputError where the student has no such embedding as --vocabulary moves.
+    """
     processes, batches = trainer.processes, trainer.batches
+    vocabulary = None
+    if injection.settings.settles_vocabulary:
+        check_embedding(injection.student.model)
+        vocabulary = Vocabulary(batches.targets)
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()
@@ -154,7 +159,7 @@ def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...])
         shares=torch.from_numpy(shares(projection.slices, len(layers), worth)),
         settings=injection.settings,
         roll=processes.roll,
-        vocabulary=Vocabulary(batches.targets) if injection.settings.settles_vocabulary else None,
+        vocabulary=vocabulary,
     )
     return State.start(objective, processes, batches.errors)
 

@@ -21,9 +21,9 @@ that changes something. So the edges of the program are trained where they matte
 example reaches. Where a variable of the group has no value, all stays. With the probability
 `interchange_rest` all that is no variable's moves along, from the same position of another row: it
 says where a token stands, without which attention cannot count. With the probability
-`interchange_spent` the variables move along that no later layer reads. The streams have their turn
-in the order of their layers: what is taken is what stands there under the interventions on earlier
-ones.
+`interchange_spent` variables that no later layer reads move along, whether or not they have values.
+The streams have their turn in the order of their layers: what is taken is what stands there under
+the interventions on earlier ones.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class Interventions:
     def _spent_too(self, chance: np.random.Generator, layer: int) -> np.ndarray:
         """The variables of a stream that no later layer reads, where they move along."""
         often = self.settings.interchange_spent
-        moves = often > 0 and chance.random() < often
+        moves = often > 0 and chance.random() < often  # 0 draws nothing: runs stay what they were
         return self._spent[layer] if moves else self._spent[layer][:0]
 
     def _best(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +89,7 @@ class Objective(nn.Module):
     ) -> None:
         """`layers` are the student's layers aligned with each compiled stream, `output` the
         variable that the program computes, `shares` [V, L] what a variable counts at each,
-        `vocabulary` what tokens should be, where they are moved."""
+        `vocabulary` what the embedding should hold of each token; None leaves it."""
         super().__init__()
         self.student = student
         self.projection = projection
@@ -175,7 +175,7 @@ class Objective(nn.Module):
     def settle_vocabulary(self) -> None:
         """Moves the tokens of the embedding to the codes of their symbols, if the settings do."""
         if self._vocabulary is not None:
-            embedding = next(self.student.get_input_embeddings().parameters())  # [tokens, D]
+            embedding = cast(nn.Embedding, self.student.get_input_embeddings()).weight
             self._vocabulary.settle(embedding, self.projection.maps(), self.settings.vocabulary)
 
     # --- the forward pass -------------------------------------------------------------------------

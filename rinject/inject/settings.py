@@ -100,9 +100,9 @@ class InjectSettings:
     amount, and what computes with the variable adds up amounts."""
     vocabulary: float = 0.0
     """Share of its way by which each step moves every token of the student, in the embedding, to
-    the code of the symbol that the program reads it as. Without it only the tokens of examples have
-    one, and any other may be part of one symbol and part of another (needs --codes orthogonal; the
-    baseline has none)."""
+    the code of the symbol that the program reads it as. Without it only tokens of examples are led
+    to one, and any other may be part of one symbol and part of another (needs --codes orthogonal;
+    the baseline has none)."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -173,9 +173,9 @@ class InjectSettings:
     """How often, of all interventions, the part of the stream moves along that is no variable's
     code, from which nothing may follow (needs --codes orthogonal, and no --shift)."""
     interchange_spent: float = 0.0
-    """How often, of all interventions, the variables move along that no later layer reads, such as
-    a count that a difference was made of. Nothing may follow from that, so what is to come cannot
-    be made of them."""
+    """How often, of all interventions, variables that no later layer reads move along, such as a
+    count that a difference was made of. Nothing may follow from that, so what is to come cannot be
+    made of them (needs --codes orthogonal)."""
     interchange_start: float = 0.2
     """Share of the steps before the first intervention."""
     interchange_tries: int = 4
@@ -258,7 +258,7 @@ class InjectSettings:
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
-        has_places = not self.vocabulary or self.has_codes
+        has_places = not self.settles_vocabulary or self.has_codes
         _check(has_places, "vocabulary", "needs --codes orthogonal")
         has_parts = not self.strict_share or self.has_codes
         _check(has_parts, "strict_share", "needs --codes orthogonal")
@@ -266,6 +266,8 @@ class InjectSettings:
         _check(keeps_place, "strict_share", "needs --shift 0 under --roll-from text")
         has_rest = not self.interchange_rest or self.has_codes
         _check(has_rest, "interchange_rest", "needs --codes orthogonal")
+        has_spent = not self.interchange_spent or self.has_codes
+        _check(has_spent, "interchange_spent", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
         both = self.seeks_errors and self.seeks_errors_by_swaps
@@ -371,7 +373,7 @@ class InjectSettings:
 
     @property
     def settles_vocabulary(self) -> bool:
-        """Whether tokens are moved that no example has."""
+        """Whether each step moves the tokens of the embedding."""
         return self.vocabulary > 0 and not self.is_baseline
 
     @property

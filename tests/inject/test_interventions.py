@@ -233,6 +233,16 @@ def test_what_a_later_layer_reads_is_not_spent():
     assert spent[graph.num_layers] == set(range(len(graph.variables))) - {graph.output_index}
 
 
+def test_counts_and_differences_are_spent_where_the_bits_are():
+    graph = compile_program(load_program("programs/shuffle_dyck_bits.rasp"), stepwise=True).graph
+    names = [one.name for one in graph.variables]
+    bits = graph.variables[names.index("()_unequal")].layer
+    spent = {names[place] for place in spent_variables(graph, bits)}
+    assert spent == {name for name in names if name.endswith(("_counts", "_diffs"))} - {
+        "aggregated_diffs"
+    }
+
+
 @pytest.mark.parametrize("often", [0.0, 0.5, 1.0])
 def test_spent_variables_move_along_as_often_as_told(often):
     drawn, rows, values = small_interventions(interchange_spent=often, interchange_share=1.0)

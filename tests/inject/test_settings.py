@@ -50,6 +50,11 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             {"digital": 1.0, "alignment": "cosine"},
             "--digital must be 0 under --alignment cosine",
         ),
+        ({"interchange_spent": 1.5, "codes": "orthogonal"}, "--interchange-spent must be 0 to 1"),
+        (
+            {"interchange_spent": 0.5, "codes": "free"},
+            "--interchange-spent needs --codes orthogonal",
+        ),
         ({"vocabulary": 1.5, "codes": "orthogonal"}, "--vocabulary must be 0 to 1"),
         ({"vocabulary": 0.5}, "--vocabulary needs --codes orthogonal"),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),

@@ -1,18 +1,22 @@
-"""Tokens that no example has: what the program makes of them, and where they go."""
+"""All tokens of a student: what the program makes of them, and where they go."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from inject import small_injection, small_run
-from transformers import AutoModelForCausalLM, BloomConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, BloomConfig, OPTConfig
 
 from rinject.compiler import compile_program
 from rinject.errors import InputError
-from rinject.inject.projection import Codes
+from rinject.inject.codes import CodedProjection
+from rinject.inject.projection import Codes, variable_slices
+from rinject.inject.randomness import torch_generator
 from rinject.inject.targets import Targets
 from rinject.inject.vocabulary import Vocabulary, check_embedding, symbol_values
 from rinject.lang import interpret, load_program
+from rinject.student import Student
 from rinject.tokens import reconcile
 
 CODED = {"codes": "orthogonal"}
@@ -134,24 +138,62 @@ def test_each_step_settles_the_embedding(tmp_path, kind):
     assert found[~filled].abs().max() > 0.1 * scale
 
 
-def test_the_baseline_stays():
-    assert not small_injection.settings(
-        vocabulary=1.0, method="finetune", **CODED
-    ).settles_vocabulary
+def test_a_step_goes_the_share_of_the_way_that_is_set():
+    objective = small_injection.objective(vocabulary=0.5, **CODED)
+    embedding = objective.student.get_input_embeddings().weight
+    expected = embedding.detach().clone()
+    Vocabulary(small_injection.targets()).settle(expected, objective.projection.maps(), 0.5)
+    assert not torch.equal(embedding, expected)
+    objective.settle_vocabulary()
+    torch.testing.assert_close(embedding, expected)
 
 
+def test_values_of_several_variables():
+    """What reads two symbols alike has one code for both; of these one is that of all others."""
+    program = load_program(text=POSITIONAL)
+    graph = compile_program(program).graph
+    reconciliation = reconcile(small_injection.tokenizer(), program.header)
+    maps = CodedProjection(
+        variable_slices(graph), small_injection.WIDTH, generator=torch_generator(0, "map")
+    ).maps()
+    embedding = torch.randn(400, small_injection.WIDTH, generator=torch_generator(0, "tokens"))
+    Vocabulary(Targets(graph, reconciliation)).settle(embedding, maps, 1.0)
+    of_symbol = {
+        symbol: torch.from_numpy(np.flatnonzero(reconciliation.symbol_of == index))
+        for index, symbol in enumerate(reconciliation.vocabulary)
+    }
+    names = [one.name for one in graph.variables]
+    for name, zero in (("tokens", {"_"}), ("is_a", {"b", "_"})):
+        columns = slice(*maps.codes.columns[names.index(name)])
+        codes = embedding @ maps.codes.read[0][:, columns]  # [tokens, r]
+        for symbol, tokens in of_symbol.items():
+            assert (codes[tokens].abs().max() < 1e-4) == (symbol in zero), (name, symbol)
+
+
+def test_the_baseline_has_none():
+    chosen = small_injection.settings(vocabulary=1.0, method="finetune")
+    assert not chosen.settles_vocabulary
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
-def test_streams_that_begin_with_an_embedding_and_a_position(kind):
-    check_embedding(small_injection.student(kind).model)
+def test_streams_that_begin_with_an_embedding_and_a_position(kind, dtype):
+    check_embedding(small_injection.student(kind).model.to(dtype))
 
 
-def test_a_stream_that_begins_with_something_else():
-    with pytest.raises(InputError, match="does not begin with the embedding"):
-        check_embedding(normalized_embedding())
+NORMALIZED = BloomConfig(
+    vocab_size=320, hidden_size=16, n_layer=5, n_head=2, bos_token_id=0, eos_token_id=0
+)
+PROJECTED = OPTConfig(
+    vocab_size=320, hidden_size=16, word_embed_proj_dim=8, num_hidden_layers=5, ffn_dim=32,
+    num_attention_heads=2, max_position_embeddings=64, pad_token_id=1,
+)  # fmt: skip
 
 
-def normalized_embedding() -> PreTrainedModel:
-    """A student whose embedding is normalized before the first block."""
+@pytest.mark.parametrize("config", [NORMALIZED, PROJECTED], ids=["normalized", "projected"])
+def test_a_stream_that_begins_with_something_else(tmp_path, config):
     torch.manual_seed(0)
-    config = BloomConfig(vocab_size=32, hidden_size=16, n_layer=2, n_head=2)
-    return AutoModelForCausalLM.from_config(config).eval()
+    model = AutoModelForCausalLM.from_config(config).eval()
+    student = Student("other", model, small_injection.tokenizer(), is_embedded=False)
+    with pytest.raises(InputError, match="does not begin with the embedding"):
+        small_run.run(tmp_path / "bundle", student=student, vocabulary=0.5, **CODED)
