@@ -28,7 +28,9 @@ TEXTS = [" ".join(map(str, range(1000)))]  # no two windows of it are alike
 COMMON = {"text_rows": 4, "kl_every": 2, "log_every": 1, "forward": "apart"}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "ddp": {},
-    "ddp-strict": {"codes": "orthogonal", "strict_share": 0.5, "roll_share": 0.5},
+    "ddp-strict": {
+        "codes": "orthogonal", "strict_share": 0.5, "roll_share": 0.5, "vocabulary": 0.1,
+    },
     "ddp-muon": {
         "optimizer": "muon", "roll": "subspace", "alignment": "cosine", "roll_share": 0.5,
         "roll_from": "text",
