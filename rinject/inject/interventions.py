@@ -70,7 +70,8 @@ class Interventions:
         self._follow = self._symbol_by_symbol if header.spelled else self._at_once
         self._groups = _groups_by_layer(targets)
         graph = targets.graph
-        self._spent = {layer: spent_variables(graph, layer) for layer in self._groups}
+        asked = self._groups if settings.interchange_spent else ()
+        self._spent = {layer: spent_variables(graph, layer) for layer in asked}
         self._layers = np.array([one.layer for one in graph.variables])  # [V]
         self._output = graph.output_index
         self._answers = written_outputs(
@@ -132,7 +133,7 @@ class Interventions:
             places, sources = places[known], sources[known]
             has_rest = chance.random() < self.settings.interchange_rest
             rest = same_positions(chance, rows, places) if has_rest else None
-            moved = np.union1d(group, self._spent_too(chance, layer))
+            moved = self._with_spent(chance, layer, group)
             swaps.append(Swap(layer, tuple(moved.tolist()), places, sources, rest))
         return swaps
 
@@ -144,11 +145,14 @@ class Interventions:
         taken[chance.integers(len(variables))] = True
         return variables[taken]
 
-    def _spent_too(self, chance: np.random.Generator, layer: int) -> np.ndarray:
-        """The variables of a stream that no later layer reads, where they move along."""
-        often = self.settings.interchange_spent
-        moves = often > 0 and chance.random() < often  # 0 draws nothing: runs stay what they were
-        return self._spent[layer] if moves else self._spent[layer][:0]
+    def _with_spent(self, chance: np.random.Generator, layer: int, group: np.ndarray) -> np.ndarray:
+        """The group, and the variables that no later layer reads, where they move along.
+
+        Where that is not asked for nothing is drawn, so that runs stay what they were.
+        """
+        if self._spent and chance.random() < self.settings.interchange_spent:
+            return np.union1d(group, self._spent[layer])
+        return group
 
     def _best(
         self,

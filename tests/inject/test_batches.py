@@ -27,7 +27,7 @@ CHECKED_STEPS = (0, 1, STEPS_AHEAD - 1, STEPS_AHEAD, 50)
 
 @pytest.fixture
 def targets() -> Targets:
-    return Targets(small_injection.compiled().graph, small_injection.reconciliation())
+    return small_injection.targets()
 
 
 @pytest.fixture

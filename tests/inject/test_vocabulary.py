@@ -20,8 +20,8 @@ from rinject.student import Student
 from rinject.tokens import reconcile
 
 CODED = {"codes": "orthogonal"}
-POSITIONAL = """
-program positional {
+HEADER = """
+program told {
     vocabulary "a", "b", "_";
     longest 8;
     attention causal;
@@ -31,26 +31,16 @@ program positional {
     answer True is " yes";
     answer False is " no";
 }
+"""
+POSITIONAL = f"""{HEADER}
 is_a = tokens == "a";
 near = indices < 3;
 both = is_a and near;
 answer = selector_width(select(is_a, True, ==)) > 1 or both;
 """
-WITHOUT_TOKENS = """
-program without_tokens {
-    vocabulary "a", "_";
-    longest 8;
-    attention causal;
-    output answer;
-    prompt "{input}";
-    otherwise "_";
-    answer True is " yes";
-    answer False is " no";
-}
+WITHOUT_TOKENS = f"""{HEADER}
 answer = indices > 2;
 """
-
-
 VALUES = [one.name for one in small_injection.compiled().graph.variables]
 
 
