@@ -168,7 +168,11 @@ def run_injection(
             program, causal=program.header.causal, stepwise=settings.stepwise
         )
     if settings.has_codes and IS_MAIN:
-        note(code_words(variable_slices(compiled.graph), hidden_size(student.model)))
+        note(
+            code_words(
+                variable_slices(compiled.graph), hidden_size(student.model), settings.code_rank
+            )
+        )
     texts = _texts(settings, quiet=quiet)
     if IS_MAIN and text_before is not None and text_before != pages_sha256(texts.train):
         note(OTHER_TEXT)

@@ -15,8 +15,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "method", "alpha", "beta", "gamma", "steps", "seed",
     ),
     "The map, and how it is aligned": (
-        "alignment", "positions", "variable_weights", "maps", "codes", "whiten", "balance",
-        "answer_share", "digital", "vocabulary", "stepwise", "layer_map", "last_layer",
+        "alignment", "positions", "variable_weights", "maps", "codes", "code_rank", "whiten",
+        "balance", "answer_share", "digital", "vocabulary", "clear_later", "stepwise", "layer_map",
+        "last_layer",
     ),
     "Examples": (
         "data", "examples", "task_rows", "task_tokens", "similar_lengths", "rare", "seek", "shift",

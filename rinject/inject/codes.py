@@ -25,14 +25,14 @@ SHARE = 0.875
 """Of the student's width that the codes take at most; the rest is left to everything else."""
 
 
-def code_ranks(slices: Sequence[VariableSlice], width: int) -> tuple[int, ...]:
+def code_ranks(slices: Sequence[VariableSlice], width: int, most: int = 0) -> tuple[int, ...]:
     """The rank of each variable's code: as many as it has values less one, up to a common limit.
 
-    The limit is the highest at which all codes together take no more than `SHARE` of the width.
-    Raises InputError where not even one dimension for each fits.
+    The limit is the highest at which all codes together take no more than `SHARE` of the width, or
+    `most`, unless that is 0. Raises InputError where not even one dimension for each fits.
     """
     room = int(SHARE * width)
-    needs = [max(0, one.size - 1) for one in slices]
+    needs = [min(max(0, one.size - 1), most or one.size) for one in slices]
     limit = max(
         (q for q in range(1, max(needs, default=0) + 1) if _total(needs, q) <= room), default=0
     )
@@ -45,9 +45,9 @@ def code_ranks(slices: Sequence[VariableSlice], width: int) -> tuple[int, ...]:
     return tuple(min(need, limit) for need in needs)
 
 
-def code_words(slices: Sequence[VariableSlice], width: int) -> str:
+def code_words(slices: Sequence[VariableSlice], width: int, most: int = 0) -> str:
     """What fits, in words. Raises InputError as :func:`code_ranks` does."""
-    ranks = code_ranks(slices, width)
+    ranks = code_ranks(slices, width, most)
     used = [rank for rank in ranks if rank]
     return (
         f"codes: {sum(ranks)} of {width} dimensions, up to {max(used, default=0)} for each of"
@@ -71,13 +71,17 @@ class CodedProjection(nn.Module):
         hidden_size: int,
         *,
         maps: int = 1,
+        most: int = 0,
         generator: torch.Generator | None = None,
         coordinates: Coordinates | None = None,
     ) -> None:
-        """Raises InputError where the codes do not fit."""
+        """Codes of at most so many coordinates; 0 for as many as fit.
+
+        Raises InputError where the codes do not fit.
+        """
         super().__init__()
         self.slices = slices
-        self.columns = _columns(code_ranks(slices, hidden_size))
+        self.columns = _columns(code_ranks(slices, hidden_size, most))
         total, width = self.columns[-1][1], slices[-1].stop
         self.directions = nn.Parameter(torch.empty(maps, hidden_size, total))  # [M, D, R]
         self.codebook = nn.Parameter(torch.empty(maps, width, total))  # [M, W, R]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -136,12 +137,15 @@ def _drawn(task: Task, split: Split, count: int, injection: Injection) -> Rows:
 def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...]) -> State:
     """The weights before the first step: a copy of the student in float32, and the map.
 
-    Raises InputError where the student has no such embedding as --vocabulary moves.
+    Raises InputError where the student has no such embedding as --vocabulary or --clear-later
+    move.
     """
     processes, batches = trainer.processes, trainer.batches
     vocabulary = None
+    if injection.settings.clears_later:
+        check_embedding(injection.student.model, "--clear-later")
     if injection.settings.settles_vocabulary:
-        check_embedding(injection.student.model)
+        check_embedding(injection.student.model, "--vocabulary")
         vocabulary = Vocabulary(batches.targets)
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     for parameter in model.parameters():
@@ -171,7 +175,9 @@ def _projection(
     coordinates = None
     if settings.whiten:
         coordinates = whitening(_streams(model, batches, layers), settings.whiten)
-    kind = CodedProjection if settings.has_codes else Projection
+    kind: Callable[..., TrainedMaps] = Projection
+    if settings.has_codes:
+        kind = partial(CodedProjection, most=settings.code_rank)
     return kind(
         variable_slices(injection.compiled.graph),
         hidden_size(model),

@@ -43,7 +43,7 @@ from rinject.inject.roll import (
 from rinject.inject.rows import FILLER
 from rinject.inject.settings import InjectSettings
 from rinject.inject.subspaces import Subspace
-from rinject.inject.vocabulary import Vocabulary
+from rinject.inject.vocabulary import Vocabulary, clear_later
 from rinject.student import capture_streams, rewrite_stream
 
 SLICE_ERRORS: dict[str, SliceError] = {
@@ -173,10 +173,17 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def settle_vocabulary(self) -> None:
-        """Moves the tokens of the embedding to the codes of their symbols, if the settings do."""
+        """Moves the tokens of the embedding to the codes of their symbols, and away from those of
+        later variables, if the settings do."""
+        settings = self.settings
+        if self._vocabulary is None and not settings.clears_later:
+            return
+        embedding = cast(nn.Embedding, self.student.get_input_embeddings()).weight
+        maps = self.projection.maps()
         if self._vocabulary is not None:
-            embedding = cast(nn.Embedding, self.student.get_input_embeddings()).weight
-            self._vocabulary.settle(embedding, self.projection.maps(), self.settings.vocabulary)
+            self._vocabulary.settle(embedding, maps, settings.vocabulary)
+        if settings.clears_later:
+            clear_later(embedding, maps, settings.clear_later)
 
     # --- the forward pass -------------------------------------------------------------------------
 

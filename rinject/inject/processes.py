@@ -276,11 +276,15 @@ def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None
             "--optimizer muon needs whole matrices, and the student's are sharded",
             hint="use --optimizer adamw with FSDP",
         )
-    if settings.settles_vocabulary:
-        raise InputError(
-            "--vocabulary needs the whole embedding, and the student's is sharded",
-            hint="give --vocabulary 0 with FSDP",
-        )
+    for asked, name in (
+        (settings.settles_vocabulary, "--vocabulary"),
+        (settings.clears_later, "--clear-later"),
+    ):
+        if asked:
+            raise InputError(
+                f"{name} needs the whole embedding, and the student's is sharded",
+                hint=f"give {name} 0 with FSDP",
+            )
     return FullyShardedDataParallelPlugin()
 
 

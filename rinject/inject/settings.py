@@ -38,13 +38,13 @@ _AT_LEAST_ONE = (
 _NOT_NEGATIVE = (
     "matrix_rate", "student_rate", "map_rate", "whiten", "balance", "alpha", "beta", "gamma",
     "answer_balance", "digital", "weight_decay", "anchor", "task_tokens", "shift", "threads",
-    "eval_examples", "suite_examples", "checkpoint_minutes", "seed",
+    "eval_examples", "suite_examples", "code_rank", "checkpoint_minutes", "seed",
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
     "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
     "interchange_spent", "interchange_alone", "roll_share", "strict_share", "answer_share",
-    "vocabulary",
+    "vocabulary", "clear_later",
 )  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
@@ -85,6 +85,8 @@ class InjectSettings:
     """What the map reads of variables: `free`, any directions for each of their values (the
     paper's); `orthogonal`, a few coordinates for each variable alone, in which its values are
     points; or `auto`: orthogonal where variables are intervened on."""
+    code_rank: int = 0
+    """The most coordinates of a variable's code under --codes orthogonal; 0 for as many as fit."""
     balance: float = 0.0
     """How the slice alignment weighs a position whose value occurs n times in a batch: n^-balance.
     0 treats positions alike, 1 the values of a variable."""
@@ -103,6 +105,11 @@ class InjectSettings:
     the code of the symbol that the program reads it as. Without it only tokens of examples are led
     to one, and any other may be part of one symbol and part of another (needs --codes orthogonal;
     the baseline has none)."""
+    clear_later: float = 0.0
+    """Share by which each step takes away, from every token in the embedding, what it has in the
+    coordinates of variables that the program computes later. Without it these may add up there to
+    something that no other token has (needs --codes orthogonal and --maps shared, and few
+    coordinates, see --code-rank; the baseline has none)."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -260,6 +267,8 @@ class InjectSettings:
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
         has_places = not self.settles_vocabulary or self.has_codes
         _check(has_places, "vocabulary", "needs --codes orthogonal")
+        has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
+        _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
         has_parts = not self.strict_share or self.has_codes
         _check(has_parts, "strict_share", "needs --codes orthogonal")
         keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
@@ -375,6 +384,11 @@ class InjectSettings:
     def settles_vocabulary(self) -> bool:
         """Whether each step moves the tokens of the embedding."""
         return self.vocabulary > 0 and not self.is_baseline
+
+    @property
+    def clears_later(self) -> bool:
+        """Whether each step takes from the embedding what is for later variables."""
+        return self.clear_later > 0 and not self.is_baseline
 
     @property
     def has_codes(self) -> bool:

@@ -2,7 +2,8 @@
 
 A program knows a few symbols, a student thousands of tokens, most of which no example has. Where
 the alignment shows only those of the examples, any other lies somewhere between their codes, and a
-student that adds codes up takes it for a part of one symbol and a part of another.
+student that adds codes up takes it for a part of one symbol and a part of another. So it does where
+a token's embedding has something in the coordinates of variables that the program computes later.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rinject.errors import InputError
 from rinject.graph import Graph
 from rinject.graph.tables import NONE
 from rinject.inject.projection import Maps
-from rinject.inject.subspaces import variable_subspace
+from rinject.inject.subspaces import group_subspace, variable_subspace
 from rinject.inject.targets import Targets
 from rinject.student import residual_streams
 from rinject.tokens import Reconciliation
@@ -102,9 +103,21 @@ def symbol_values(graph: Graph) -> np.ndarray:
 
 
 @torch.no_grad()
-def check_embedding(model: PreTrainedModel) -> None:
-    """Raises InputError where the stream that enters the first block is not a token's embedding and
-    what its position adds."""
+def clear_later(embedding: Tensor, maps: Maps, share: float) -> None:
+    """Takes from every token of an embedding [tokens, D] a share of what it has in the codes of
+    variables of later layers.
+
+    The compiled model has nothing there. What a student has there can be added up by whatever reads
+    such a variable, if the program does or not.
+    """
+    later = group_subspace(maps, [one for one in maps.slices if one.layer], 0)
+    embedding -= share * later.part(embedding)
+
+
+@torch.no_grad()
+def check_embedding(model: PreTrainedModel, flag: str) -> None:
+    """Raises InputError, naming the flag that needs it, where the stream that enters the first
+    block is not a token's embedding and what its position adds."""
     ids = torch.tensor([[0], [1]], device=model.device)
     streams = residual_streams(model, ids, layers=[0])[0]  # [2, 1, D]
     embedded = model.get_input_embeddings()(ids)  # [2, 1, D]
@@ -114,6 +127,6 @@ def check_embedding(model: PreTrainedModel) -> None:
         if torch.allclose(added[0], added[1], rtol=0, atol=max(1e-6, rounding)):
             return
     raise InputError(
-        "--vocabulary: this student's stream does not begin with the embedding of a token",
-        hint="give --vocabulary 0",
+        f"{flag}: this student's stream does not begin with the embedding of a token",
+        hint=f"give {flag} 0",
     )

@@ -31,6 +31,12 @@ def test_ranks_are_as_high_as_fits(sizes, width):
     assert higher == list(ranks) or sum(higher) > int(SHARE * width)
 
 
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=9), st.integers(1, 50))
+def test_ranks_are_no_higher_than_asked_for(sizes, most):
+    as_fits = code_ranks(slices(sizes), 100)
+    assert code_ranks(slices(sizes), 100, most) == tuple(min(one, most) for one in as_fits)
+
+
 def test_too_many_variables_for_a_student():
     with pytest.raises(InputError, match="codes for 20 variables do not fit into a student of wid"):
         code_ranks(slices([2] * 20), 16)

@@ -225,6 +225,11 @@ def test_a_ctrl_c_may_come_twice(monkeypatch):
             {"vocabulary": 0.1, "codes": "orthogonal"},
             "--vocabulary needs the whole embedding",
         ),
+        (
+            {},
+            {"clear_later": 0.1, "codes": "orthogonal"},
+            "--clear-later needs the whole embedding",
+        ),
     ],
 )
 def test_what_processes_cannot_share(monkeypatch, told, changed, message):

@@ -57,6 +57,13 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ),
         ({"vocabulary": 1.5, "codes": "orthogonal"}, "--vocabulary must be 0 to 1"),
         ({"vocabulary": 0.5}, "--vocabulary needs --codes orthogonal"),
+        ({"code_rank": -1}, "--code-rank must be at least 0"),
+        ({"clear_later": 1.5, "codes": "orthogonal"}, "--clear-later must be 0 to 1"),
+        ({"clear_later": 0.5}, "--clear-later needs --codes orthogonal and --maps shared"),
+        (
+            {"clear_later": 0.5, "codes": "orthogonal", "maps": "per-layer"},
+            "--clear-later needs --codes orthogonal and --maps shared",
+        ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),

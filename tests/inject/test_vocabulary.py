@@ -13,8 +13,9 @@ from rinject.errors import InputError
 from rinject.inject.codes import CodedProjection
 from rinject.inject.projection import Codes, variable_slices
 from rinject.inject.randomness import torch_generator
+from rinject.inject.settings import flag
 from rinject.inject.targets import Targets
-from rinject.inject.vocabulary import Vocabulary, check_embedding, symbol_values
+from rinject.inject.vocabulary import Vocabulary, check_embedding, clear_later, symbol_values
 from rinject.lang import interpret, load_program
 from rinject.student import Student
 from rinject.tokens import reconcile
@@ -138,6 +139,37 @@ def test_a_step_goes_the_share_of_the_way_that_is_set():
     torch.testing.assert_close(embedding, expected)
 
 
+def test_what_is_for_later_variables_is_taken_away():
+    maps = small_injection.projection(small_injection.settings(whiten=0.1, **CODED), 1).maps()
+    assert maps.codes is not None
+    before = torch.randn(400, small_injection.WIDTH, generator=torch.Generator().manual_seed(0))
+    layers = [one.layer for one in maps.slices]
+    assert 0 in layers
+    assert max(layers) > 1
+    for share in (0.5, 1.0):
+        after = before.clone()
+        clear_later(after, maps, share)
+        for name, layer in zip(VALUES, layers, strict=True):
+            was, found = (code_of(name, one, maps.codes) for one in (before, after))
+            kept = 1 - share if layer else 1
+            torch.testing.assert_close(found, kept * was, atol=1e-4, rtol=1e-4)
+    write = maps.codes.write[0]  # [D, R]
+    change = after - before
+    within = write @ torch.linalg.lstsq(write, change.T).solution  # [D, tokens]
+    torch.testing.assert_close(within.T, change, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", small_injection.CONFIGS)
+def test_each_step_takes_away_what_is_for_later_variables(tmp_path, kind):
+    ran = small_run.run(tmp_path / "bundle", kind=kind, clear_later=1.0, code_rank=1, **CODED)
+    bundle = ran.bundle
+    embedding = bundle.model.get_input_embeddings().weight.detach()
+    codes = bundle.projection.maps().codes
+    found = embedding @ codes.read[0]  # [tokens, R]
+    for one, (start, stop) in zip(bundle.projection.slices, codes.columns, strict=True):
+        assert (one.layer > 0) == bool(found[:, start:stop].abs().max() < 1e-4), one.name
+
+
 def test_values_of_several_variables():
     """What reads two symbols alike has one code for both; of these one is that of all others."""
     program = load_program(text=POSITIONAL)
@@ -168,7 +200,7 @@ def test_the_baseline_has_none():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
 def test_streams_that_begin_with_an_embedding_and_a_position(kind, dtype):
-    check_embedding(small_injection.student(kind).model.to(dtype))
+    check_embedding(small_injection.student(kind).model.to(dtype), "--vocabulary")
 
 
 NORMALIZED = BloomConfig(
@@ -180,10 +212,12 @@ PROJECTED = OPTConfig(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("asking", ["vocabulary", "clear_later"])
 @pytest.mark.parametrize("config", [NORMALIZED, PROJECTED], ids=["normalized", "projected"])
-def test_a_stream_that_begins_with_something_else(tmp_path, config):
+def test_a_stream_that_begins_with_something_else(tmp_path, config, asking):
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config).eval()
     student = Student("other", model, small_injection.tokenizer(), is_embedded=False)
-    with pytest.raises(InputError, match="does not begin with the embedding"):
-        small_run.run(tmp_path / "bundle", student=student, vocabulary=0.5, **CODED)
+    told = f"{flag(asking)}: this student's stream does not begin with the embedding"
+    with pytest.raises(InputError, match=told):
+        small_run.run(tmp_path / "bundle", student=student, **{asking: 0.5}, **CODED)
