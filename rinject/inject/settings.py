@@ -267,6 +267,8 @@ class InjectSettings:
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
         has_places = not self.settles_vocabulary or self.has_codes
         _check(has_places, "vocabulary", "needs --codes orthogonal")
+        has_ranks = not self.code_rank or self.has_codes
+        _check(has_ranks, "code_rank", "needs --codes orthogonal")
         has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
         _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
         has_parts = not self.strict_share or self.has_codes

@@ -58,6 +58,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ({"vocabulary": 1.5, "codes": "orthogonal"}, "--vocabulary must be 0 to 1"),
         ({"vocabulary": 0.5}, "--vocabulary needs --codes orthogonal"),
         ({"code_rank": -1}, "--code-rank must be at least 0"),
+        ({"code_rank": 4}, "--code-rank needs --codes orthogonal"),
         ({"clear_later": 1.5, "codes": "orthogonal"}, "--clear-later must be 0 to 1"),
         ({"clear_later": 0.5}, "--clear-later needs --codes orthogonal and --maps shared"),
         (
