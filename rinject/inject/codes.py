@@ -28,8 +28,9 @@ SHARE = 0.875
 def code_ranks(slices: Sequence[VariableSlice], width: int, most: int = 0) -> tuple[int, ...]:
     """The rank of each variable's code: as many as it has values less one, up to a common limit.
 
-    The limit is the highest at which all codes together take no more than `SHARE` of the width, or
-    `most`, unless that is 0. Raises InputError where not even one dimension for each fits.
+    The limit is the highest at which all codes together take no more than `SHARE` of the width; it
+    is at most `most`, unless that is 0. Raises InputError where not even one dimension for each
+    fits.
     """
     room = int(SHARE * width)
     needs = [min(max(0, one.size - 1), most or one.size) for one in slices]

@@ -141,12 +141,7 @@ def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...])
     move.
     """
     processes, batches = trainer.processes, trainer.batches
-    vocabulary = None
-    if injection.settings.clears_later:
-        check_embedding(injection.student.model, "--clear-later")
-    if injection.settings.settles_vocabulary:
-        check_embedding(injection.student.model, "--vocabulary")
-        vocabulary = Vocabulary(batches.targets)
+    vocabulary = _vocabulary(injection, batches.targets)
     model = nn.Module.to(copy.deepcopy(injection.student.model), processes.loading)
     for parameter in model.parameters():
         parameter.data = parameter.data.float()
@@ -166,6 +161,15 @@ def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...])
         vocabulary=vocabulary,
     )
     return State.start(objective, processes, batches.errors)
+
+
+def _vocabulary(injection: Injection, targets: Targets) -> Vocabulary | None:
+    """What the embedding should hold of each token; None leaves its codes."""
+    settings = injection.settings
+    if settings.settles_vocabulary or settings.clears_later:
+        asking = "--vocabulary" if settings.settles_vocabulary else "--clear-later"
+        check_embedding(injection.student.model, asking)
+    return Vocabulary(targets) if settings.settles_vocabulary else None
 
 
 def _projection(

@@ -107,9 +107,9 @@ class InjectSettings:
     the baseline has none)."""
     clear_later: float = 0.0
     """Share by which each step takes away, from every token in the embedding, what it has in the
-    coordinates of variables that the program computes later. Without it these may add up there to
-    something that no other token has (needs --codes orthogonal and --maps shared, and few
-    coordinates, see --code-rank; the baseline has none)."""
+    coordinates of variables that the program computes later. Without it what tokens happen to have
+    there adds up in whatever reads those variables (needs --codes orthogonal and --maps shared;
+    costs perplexity, less with a small --code-rank; the baseline has none)."""
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
@@ -268,7 +268,8 @@ class InjectSettings:
         has_places = not self.settles_vocabulary or self.has_codes
         _check(has_places, "vocabulary", "needs --codes orthogonal")
         has_ranks = not self.code_rank or self.has_codes
-        _check(has_ranks, "code_rank", "needs --codes orthogonal")
+        _check(has_ranks or self.is_baseline, "code_rank", "needs --codes orthogonal")
+        # of several maps that of the embedding never learns to read later variables
         has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
         _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
         has_parts = not self.strict_share or self.has_codes

@@ -108,10 +108,10 @@ def clear_later(embedding: Tensor, maps: Maps, share: float) -> None:
     variables of later layers.
 
     The compiled model has nothing there. What a student has there can be added up by whatever reads
-    such a variable, if the program does or not.
+    such a variable, whether the program does or not. Without such variables nothing changes.
     """
     later = group_subspace(maps, [one for one in maps.slices if one.layer], 0)
-    embedding -= share * later.part(embedding)
+    embedding -= share * later.part(embedding)  # [tokens, D]
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,13 @@ def test_text_and_type_are_kept_for_eval(here: Path, student: Path) -> None:
 def test_interventions_on_codes_with_covering_inputs(here: Path, student: Path) -> None:
     command = (
         *("inject", "dyck.rasp", "-m", student, "-o", "made", "--method", "interchange"),
-        *("--codes", "orthogonal", "--strict-share", "0.5", "--data", "coverage"),
+        *("--codes", "orthogonal", "--code-rank", "1"),
+        *("--strict-share", "0.5", "--data", "coverage"),
         *("--interchange-start", "0"),
     )
     ran = run(*command, *INJECT, where=here)
     assert ran.code == 0, ran.err
-    assert "codes: " in ran.err
+    assert re.search(r"codes: \d+ of \d+ dimensions, up to 1 for each of", ran.err)
     record = load_bundle(here / "made").record
     assert (record.settings.method, record.settings.data) == ("interchange", "coverage")
     decoded = run("decode", "([)]{}", "-b", "made", "--json", where=here)

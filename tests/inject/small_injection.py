@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 import numpy as np
@@ -178,9 +179,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>")
 
 
-def student(kind: str = "gpt2", seed: int = 0) -> Student:
+def student(kind: str = "gpt2", seed: int = 0, width: int = WIDTH) -> Student:
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(CONFIGS[kind]).eval()
+    config = copy.deepcopy(CONFIGS[kind])
+    config.hidden_size = width
+    model = AutoModelForCausalLM.from_config(config).eval()
     return Student("small", model, tokenizer(), is_embedded=False)
 
 
@@ -214,16 +217,18 @@ def batches(**changed: object) -> Batches:
     return Batches(rows, text, targets(), chosen, interventions)
 
 
-def projection(chosen: InjectSettings, streams: int) -> TrainedMaps:
+def projection(chosen: InjectSettings, streams: int, width: int = WIDTH) -> TrainedMaps:
     """Random maps, in the coordinates of random streams where those are to be whitened."""
     coordinates = None
     if chosen.whiten:
-        drawn = torch.randn(200, WIDTH, generator=torch_generator(0, "streams"))
-        coordinates = whitening(drawn * torch.logspace(-1, 1, WIDTH), chosen.whiten)
-    kind = CodedProjection if chosen.has_codes else Projection
+        drawn = torch.randn(200, width, generator=torch_generator(0, "streams"))
+        coordinates = whitening(drawn * torch.logspace(-1, 1, width), chosen.whiten)
+    kind: Callable[..., TrainedMaps] = Projection
+    if chosen.has_codes:
+        kind = partial(CodedProjection, most=chosen.code_rank)
     return kind(
         variable_slices(compiled().graph),
-        WIDTH,
+        width,
         maps=streams if chosen.maps == "per-layer" else 1,
         generator=torch_generator(0, "map"),
         coordinates=coordinates,

@@ -8,12 +8,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inject import small_injection
+from inject import small_injection, small_run
 
 from rinject.errors import InputError
 from rinject.inject.bundle import load_bundle, save_bundle
 from rinject.inject.codes import SHARE, code_ranks
-from rinject.inject.projection import VariableSlice
+from rinject.inject.projection import VariableSlice, variable_slices
 from rinject.inject.subspaces import variable_subspace
 
 
@@ -35,6 +35,21 @@ def test_ranks_are_as_high_as_fits(sizes, width):
 def test_ranks_are_no_higher_than_asked_for(sizes, most):
     as_fits = code_ranks(slices(sizes), 100)
     assert code_ranks(slices(sizes), 100, most) == tuple(min(one, most) for one in as_fits)
+
+
+def test_a_run_has_codes_no_higher_than_asked_for(tmp_path):
+    wide = 2 * small_injection.WIDTH
+    student = small_injection.student(width=wide)
+    found = {}
+    for most in (0, 2):
+        ran = small_run.run(
+            tmp_path / str(most), student=student, codes="orthogonal", code_rank=most
+        )
+        codes = ran.bundle.projection.maps().codes
+        found[most] = tuple(stop - start for start, stop in codes.columns)
+    of_program = variable_slices(small_injection.compiled().graph)
+    assert found == {most: code_ranks(of_program, wide, most) for most in found}
+    assert max(found[2]) == 2 < max(found[0])
 
 
 def test_too_many_variables_for_a_student():

@@ -21,6 +21,7 @@ from rinject.student import Student
 from rinject.tokens import reconcile
 
 CODED = {"codes": "orthogonal"}
+WIDE = 2 * small_injection.WIDTH  # where codes have more than one dimension
 HEADER = """
 program told {
     vocabulary "a", "b", "_";
@@ -140,12 +141,15 @@ def test_a_step_goes_the_share_of_the_way_that_is_set():
 
 
 def test_what_is_for_later_variables_is_taken_away():
-    maps = small_injection.projection(small_injection.settings(whiten=0.1, **CODED), 1).maps()
+    maps = small_injection.projection(
+        small_injection.settings(whiten=0.1, **CODED), 1, width=WIDE
+    ).maps()
     assert maps.codes is not None
-    before = torch.randn(400, small_injection.WIDTH, generator=torch.Generator().manual_seed(0))
+    before = torch.randn(400, WIDE, generator=torch.Generator().manual_seed(0))
     layers = [one.layer for one in maps.slices]
     assert 0 in layers
     assert max(layers) > 1
+    assert max(stop - start for start, stop in maps.codes.columns) > 1
     for share in (0.5, 1.0):
         after = before.clone()
         clear_later(after, maps, share)
@@ -161,13 +165,24 @@ def test_what_is_for_later_variables_is_taken_away():
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
 def test_each_step_takes_away_what_is_for_later_variables(tmp_path, kind):
-    ran = small_run.run(tmp_path / "bundle", kind=kind, clear_later=1.0, code_rank=1, **CODED)
+    student = small_injection.student(kind, width=WIDE)
+    ran = small_run.run(tmp_path / "bundle", student=student, clear_later=1.0, **CODED)
     bundle = ran.bundle
     embedding = bundle.model.get_input_embeddings().weight.detach()
     codes = bundle.projection.maps().codes
     found = embedding @ codes.read[0]  # [tokens, R]
     for one, (start, stop) in zip(bundle.projection.slices, codes.columns, strict=True):
         assert (one.layer > 0) == bool(found[:, start:stop].abs().max() < 1e-4), one.name
+
+
+def test_shares_of_the_way_to_symbols_and_of_what_is_taken_away():
+    objective = small_injection.objective(vocabulary=0.25, clear_later=0.5, **CODED)
+    embedding, maps = objective.student.get_input_embeddings().weight, objective.projection.maps()
+    expected = embedding.detach().clone()
+    Vocabulary(small_injection.targets()).settle(expected, maps, 0.25)
+    clear_later(expected, maps, 0.5)
+    objective.settle_vocabulary()
+    torch.testing.assert_close(embedding, expected)
 
 
 def test_values_of_several_variables():
@@ -192,9 +207,13 @@ def test_values_of_several_variables():
             assert (codes[tokens].abs().max() < 1e-4) == (symbol in zero), (name, symbol)
 
 
-def test_the_baseline_has_none():
-    chosen = small_injection.settings(vocabulary=1.0, method="finetune")
-    assert not chosen.settles_vocabulary
+@pytest.mark.parametrize("asked", [{"vocabulary": 1.0}, {"clear_later": 1.0}])
+def test_the_baseline_keeps_its_embedding(asked):
+    objective = small_injection.objective(method="finetune", **asked, **CODED)
+    embedding = objective.student.get_input_embeddings().weight
+    before = embedding.detach().clone()
+    objective.settle_vocabulary()
+    assert torch.equal(embedding, before)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

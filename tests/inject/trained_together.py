@@ -30,7 +30,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "ddp": {},
     "ddp-strict": {
         "codes": "orthogonal", "strict_share": 0.5, "roll_share": 0.5, "vocabulary": 0.1,
-        "code_rank": 1, "clear_later": 0.1,
+        "clear_later": 0.1,
     },
     "ddp-muon": {
         "optimizer": "muon", "roll": "subspace", "alignment": "cosine", "roll_share": 0.5,
