@@ -166,9 +166,8 @@ def begun_state(injection: Injection, trainer: Trainer, layers: tuple[int, ...])
 def _vocabulary(injection: Injection, targets: Targets) -> Vocabulary | None:
     """What the embedding should hold of each token; None leaves its codes."""
     settings = injection.settings
-    if settings.settles_vocabulary or settings.clears_later:
-        asking = "--vocabulary" if settings.settles_vocabulary else "--clear-later"
-        check_embedding(injection.student.model, asking)
+    if settings.embedding_flags:
+        check_embedding(injection.student.model, settings.embedding_flags[0])
     return Vocabulary(targets) if settings.settles_vocabulary else None
 
 

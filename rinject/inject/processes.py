@@ -276,15 +276,12 @@ def _sharding(settings: InjectSettings) -> FullyShardedDataParallelPlugin | None
             "--optimizer muon needs whole matrices, and the student's are sharded",
             hint="use --optimizer adamw with FSDP",
         )
-    for asked, name in (
-        (settings.settles_vocabulary, "--vocabulary"),
-        (settings.clears_later, "--clear-later"),
-    ):
-        if asked:
-            raise InputError(
-                f"{name} needs the whole embedding, and the student's is sharded",
-                hint=f"give {name} 0 with FSDP",
-            )
+    if settings.embedding_flags:
+        name = settings.embedding_flags[0]
+        raise InputError(
+            f"{name} needs the whole embedding, and the student's is sharded",
+            hint=f"give {name} 0 with FSDP",
+        )
     return FullyShardedDataParallelPlugin()
 
 

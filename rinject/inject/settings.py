@@ -265,21 +265,20 @@ class InjectSettings:
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
         _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
-        has_places = not self.settles_vocabulary or self.has_codes
-        _check(has_places, "vocabulary", "needs --codes orthogonal")
-        has_ranks = not self.code_rank or self.has_codes
-        _check(has_ranks or self.is_baseline, "code_rank", "needs --codes orthogonal")
+        needs_codes = {
+            "vocabulary": self.settles_vocabulary,
+            "code_rank": self.code_rank and not self.is_baseline,
+            "strict_share": self.strict_share,
+            "interchange_rest": self.interchange_rest,
+            "interchange_spent": self.interchange_spent,
+        }
+        for name, is_asked in needs_codes.items():
+            _check(not is_asked or self.has_codes, name, "needs --codes orthogonal")
         # of several maps that of the embedding never learns to read later variables
         has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
         _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
-        has_parts = not self.strict_share or self.has_codes
-        _check(has_parts, "strict_share", "needs --codes orthogonal")
         keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
         _check(keeps_place, "strict_share", "needs --shift 0 under --roll-from text")
-        has_rest = not self.interchange_rest or self.has_codes
-        _check(has_rest, "interchange_rest", "needs --codes orthogonal")
-        has_spent = not self.interchange_spent or self.has_codes
-        _check(has_spent, "interchange_spent", "needs --codes orthogonal")
         keeps_place = not (self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
         both = self.seeks_errors and self.seeks_errors_by_swaps
@@ -392,6 +391,12 @@ class InjectSettings:
     def clears_later(self) -> bool:
         """Whether each step takes from the embedding what is for later variables."""
         return self.clear_later > 0 and not self.is_baseline
+
+    @property
+    def embedding_flags(self) -> tuple[str, ...]:
+        """The flags of what moves the tokens of the embedding in each step."""
+        asked = {"vocabulary": self.settles_vocabulary, "clear_later": self.clears_later}
+        return tuple(flag(name) for name, is_asked in asked.items() if is_asked)
 
     @property
     def has_codes(self) -> bool:

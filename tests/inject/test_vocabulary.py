@@ -61,6 +61,12 @@ def code_of(name: str, embedding: torch.Tensor, codes: Codes) -> torch.Tensor:
     return embedding @ codes.read[0][:, slice(*codes.columns[VALUES.index(name)])]
 
 
+def assert_written_by(write: torch.Tensor, change: torch.Tensor) -> None:
+    """A change [tokens, D] lies in the span of what codes write with [D, r]."""
+    within = write @ torch.linalg.lstsq(write, change.T).solution  # [D, tokens]
+    torch.testing.assert_close(within.T, change, atol=1e-4, rtol=1e-3)
+
+
 def test_symbols_have_the_values_that_the_program_gives_them():
     program = load_program(text=POSITIONAL)
     graph = compile_program(program).graph
@@ -96,10 +102,8 @@ def test_nothing_else_of_a_token_changes():
     for name in set(VALUES) - {"tokens"}:
         was, found = (code_of(name, one, codes) for one in (before, after))
         torch.testing.assert_close(found, was, atol=1e-4, rtol=1e-4)
-    change = after - before
     write = codes.write[0][:, slice(*codes.columns[VALUES.index("tokens")])]  # [D, r]
-    within = write @ torch.linalg.lstsq(write, change.T).solution  # [D, tokens]
-    torch.testing.assert_close(within.T, change, atol=1e-4, rtol=1e-3)
+    assert_written_by(write, after - before)
 
 
 def test_a_share_of_the_way():
@@ -157,10 +161,7 @@ def test_what_is_for_later_variables_is_taken_away():
             was, found = (code_of(name, one, maps.codes) for one in (before, after))
             kept = 1 - share if layer else 1
             torch.testing.assert_close(found, kept * was, atol=1e-4, rtol=1e-4)
-    write = maps.codes.write[0]  # [D, R]
-    change = after - before
-    within = write @ torch.linalg.lstsq(write, change.T).solution  # [D, tokens]
-    torch.testing.assert_close(within.T, change, atol=1e-4, rtol=1e-3)
+    assert_written_by(maps.codes.write[0], after - before)
 
 
 @pytest.mark.parametrize("kind", small_injection.CONFIGS)
