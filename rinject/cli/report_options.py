@@ -62,12 +62,16 @@ def effort_of(quick: bool, retention_data: Path | None, test_examples: int | Non
 def subject_of(
     path: Path, *, task: str | None, trust_task: bool, trust_remote_code: bool
 ) -> Subject:
-    """A bundle that is to be measured. Raises InputError where there is none, or no such task."""
+    """A bundle that is to be measured.
+
+    Raises InputError where there is none or it is damaged, before any is loaded and measured, and
+    where there is no such task.
+    """
     from rinject.evaluate.results import Subject
-    from rinject.inject.bundle import read_record
+    from rinject.inject.bundle import checked_record
 
     load = partial(_load, path, task, trust_task, trust_remote_code)
-    record = read_record(path)
+    record = checked_record(path)
     return Subject(path, record, load, record.task if task is None else _source(task))
 
 

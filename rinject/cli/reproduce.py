@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,15 +109,18 @@ def reproduce(
     device_of(plan[0].settings.device)
     check_report_place(output / REPORT)
     store = Store(output / RESULTS)
+    student = cache(partial(_student, base, trust_remote_code))
     with held_run_folder(output), _way_on():
         # Before anything takes long:
         made = [made_before(one.directory, _intended(one, base)) for one in plan]
+        if not all(made):
+            student()
         random_inputs = VERIFIED_QUICK if quick else VERIFIED
         compiled = {
             one.name: _compiled(one, by_program[one.name], store, random_inputs, json)
             for one in programs
         }
-        _inject(plan, made, base, effort, trust_remote_code, json)
+        _inject(plan, made, student, effort, json)
         make_report(
             [
                 subject_of(
@@ -224,27 +227,28 @@ def _intended(injection: Injection, base: Model) -> Intended:
     return Intended(program, find_task(program), injection.settings, base)
 
 
+def _student(base: Model, trust_remote_code: bool) -> Student:
+    """The student to inject into. Raises InputError where there is none of that name."""
+    from rinject.student import load_student
+
+    return load_student(
+        base.name,
+        revision=base.revision,
+        dtype=base.dtype,
+        trust_remote_code=trust_remote_code,
+    )
+
+
 def _inject(
     plan: Sequence[Injection],
     made: Sequence[bool],
-    base: Model,
+    student: Callable[[], Student],
     effort: Effort,
-    trust_remote_code: bool,
     quiet: bool,
 ) -> None:
     """Makes the bundles that are not there yet; an unfinished one goes on from its checkpoint."""
     from rinject.inject.run_folder import RunFolder, run_path
-    from rinject.student import load_student
     from rinject.tasks import find_task
-
-    @cache
-    def student() -> Student:
-        return load_student(
-            base.name,
-            revision=base.revision,
-            dtype=base.dtype,
-            trust_remote_code=trust_remote_code,
-        )
 
     for one, is_there in zip(plan, made, strict=True):
         resumes = bool(RunFolder(run_path(one.directory)).checkpoints())

@@ -175,6 +175,16 @@ def read_record(path: str | Path) -> BundleRecord:
     return _read_own(path / OWN_FILE)[0]
 
 
+def checked_record(path: str | Path) -> BundleRecord:
+    """The same, after checking that all of the bundle's files are as they were written.
+
+    Raises InputError as :func:`read_record`, and where a file has changed or is gone.
+    """
+    record = read_record(path)
+    _check_files(Path(path), record.files)
+    return record
+
+
 def _check_bundle(path: Path) -> None:
     if not (path / OWN_FILE).is_file():
         raise InputError(f"there is no bundle at {path}", hint="make one: rinject inject")

@@ -136,3 +136,15 @@ def test_bundles_that_cannot_be_reported(reported: Path, tmp_path: Path) -> None
     assert (ran.code, "there is no folder nowhere" in ran.err) == (2, True)
     ran = run("report", reported / "made", "--task", "nowhere.jsonl", where=tmp_path)
     assert (ran.code, "--task nowhere.jsonl: the file cannot be read" in ran.err) == (2, True)
+
+
+def test_a_damaged_bundle_is_seen_before_any_is_measured(reported: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(reported / "made", damaged)
+    with (damaged / "model.safetensors").open("r+b") as file:
+        file.seek(-20, 2)
+        file.write(b"?" * 20)
+    ran = run("report", reported / "made", damaged, *QUICK, where=tmp_path)
+    assert ran.code == 2
+    assert "damaged is damaged: model.safetensors has changed since it was written" in ran.err
+    assert "measuring" not in ran.err

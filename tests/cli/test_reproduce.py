@@ -197,6 +197,14 @@ def test_programs_that_are_not_there(tmp_path: Path, student: Path) -> None:
     assert "name program files" in ran.err
 
 
+def test_a_student_that_is_not_there_is_seen_before_anything_is_done(here: Path) -> None:
+    ran = reproduce(here, here / "nowhere")
+    assert ran.code == 2
+    assert "nowhere" in ran.err
+    assert worked_on(ran) == []
+    assert not (here / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
