@@ -20,8 +20,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "last_layer",
     ),
     "Examples": (
-        "data", "examples", "task_rows", "task_tokens", "similar_lengths", "rare", "seek", "shift",
-        "end_answers", "answer_balance",
+        "data", "examples", "task_rows", "task_tokens", "similar_lengths", "rare",
+        "rare_combinations", "seek", "shift", "end_answers", "answer_balance",
     ),
     "The roll": (
         "roll", "roll_share", "roll_from", "strict_share",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from rinject.errors import InputError
+from rinject.inject.combinations import Combinations
 from rinject.inject.interchange import LayerSwaps
 from rinject.inject.interventions import Intervened, Interventions
 from rinject.inject.randomness import generator
@@ -116,9 +117,11 @@ class Batches:
         targets: Targets,
         settings: InjectSettings,
         interventions: Interventions | None = None,
+        combinations: Combinations | None = None,
     ) -> None:
         """Takes all examples as rows [E, T] and all text as one row of ids. The `errors`
-        that are added on the way say which values are sought, where the settings say so.
+        that are added on the way say which values are sought, where the settings say so; some
+        examples are drawn for `combinations` besides, if there are such.
 
         Raises InputError when there is too little text or no example.
         """
@@ -134,6 +137,7 @@ class Batches:
         self.errors = ErrorHistory()
         asks_rarity = settings.rare or settings.seeks_rare_swaps
         self._rarity = self._rarity_of_examples() if asks_rarity else None
+        self._combined = None if combinations is None else combinations.worth(self._parts())  # [E]
         self._worth: tuple[Errors | None, np.ndarray] | None = None  # [E], and for which errors
         self._ahead = -1, (np.empty((0, 0), dtype=np.int64), [np.empty((0, 0), dtype=np.int64)])
         self._order: tuple[int, np.ndarray] = (-1, np.arange(0))
@@ -263,10 +267,14 @@ class Batches:
 
     def sampled_values(self, most: int) -> np.ndarray:
         """int64 [N, V]: the values at all tokens read of the first so many examples."""
-        size = STEPS_AHEAD * self.settings.task_rows
-        starts = range(0, min(most, len(self.examples)), size)
-        parts = [self.examples.take(slice(start, min(start + size, most))) for start in starts]
-        return np.concatenate([self.targets.values(part) for part in parts])
+        return np.concatenate([self.targets.values(part) for part in self._parts(most)])
+
+    def _parts(self, most: int | None = None) -> Iterator[Rows]:
+        """All examples, or the first so many, as many at a time as the graph is evaluated for."""
+        size, count = STEPS_AHEAD * self.settings.task_rows, len(self.examples)
+        end = count if most is None else min(most, count)
+        for start in range(0, end, size):
+            yield self.examples.take(slice(start, min(start + size, end)))
 
     def _rarity_of_examples(self) -> Rarity:
         values = self.sampled_values(len(self.examples))  # [N, V]
@@ -276,8 +284,15 @@ class Batches:
         """float64 [E]: what the examples are worth in a block of steps."""
         errors = self.errors.before(block) if self.settings.seeks_errors else None
         if self._worth is None or self._worth[0] is not errors:
-            self._worth = errors, rarity.worth(errors)
+            self._worth = errors, self._with_combinations(rarity.worth(errors))
         return self._worth[1]
+
+    def _with_combinations(self, worth: np.ndarray) -> np.ndarray:
+        """float64 [E]: what the examples are worth for their combinations, too."""
+        if self._combined is None:
+            return worth
+        share = self.settings.rare_combinations
+        return (1 - share) * worth + share * self._combined
 
     def _chosen(self, step: int) -> np.ndarray:
         """int64 [task rows]: the examples of one step."""

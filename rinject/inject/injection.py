@@ -13,8 +13,10 @@ from transformers import PreTrainedModel
 
 from rinject.circuit import CompiledModel
 from rinject.errors import InputError
+from rinject.graph.meeting import MOST_TOGETHER
 from rinject.inject.batches import Batches, text_ids
 from rinject.inject.codes import CodedProjection, TrainedMaps
+from rinject.inject.combinations import Combinations
 from rinject.inject.coordinates import whitening
 from rinject.inject.forward import flat
 from rinject.inject.interventions import Interventions
@@ -33,6 +35,7 @@ from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.student import Student, blocks, hidden_size, residual_streams
 from rinject.tasks import Example, Split, Task, find_suites, up_to
+from rinject.tasks.oracle import Oracle
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
@@ -95,12 +98,31 @@ def begun_trainer(
         interventions = Interventions(injection.program.header, targets, settings)
     text = text_ids(texts, reconciliation)
     return Trainer(
-        batches=Batches(rows, text, targets, settings, interventions),
+        batches=Batches(
+            rows, text, targets, settings, interventions, _combinations(injection, targets)
+        ),
         held_out=held_out,
         settings=settings,
         processes=processes,
         suites=_suites(injection, task),
     )
+
+
+def _combinations(injection: Injection, targets: Targets) -> Combinations | None:
+    """What examples are drawn for besides values, where the settings ask for that.
+
+    Raises InputError for a program without an operation of few arguments.
+    """
+    if not injection.settings.rare_combinations:
+        return None
+    combinations = Combinations(Oracle(injection.program).graph, targets)
+    if not combinations.operations:
+        raise InputError(
+            f"--rare-combinations: `{injection.program.name}` has no operation whose arguments have"
+            f" {MOST_TOGETHER} combinations or fewer",
+            hint="leave out --rare-combinations",
+        )
+    return combinations
 
 
 def _suites(injection: Injection, task: Task) -> dict[str, Rows]:

@@ -42,9 +42,9 @@ _NOT_NEGATIVE = (
 )  # fmt: skip
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _SHARES = (
-    "warmup", "decay", "rare", "interchange_start", "interchange_share", "interchange_rest",
-    "interchange_spent", "interchange_alone", "roll_share", "strict_share", "answer_share",
-    "vocabulary", "clear_later",
+    "warmup", "decay", "rare", "rare_combinations", "interchange_start", "interchange_share",
+    "interchange_rest", "interchange_spent", "interchange_alone", "roll_share", "strict_share",
+    "answer_share", "vocabulary", "clear_later",
 )  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
@@ -113,6 +113,10 @@ class InjectSettings:
     rare: float = 0.0
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
+    rare_combinations: float = 0.0
+    """Share of the examples of --rare that are drawn for rare combinations instead: of arguments
+    that an operation of the program meets where an answer is due, where there are few in all. What
+    always comes together in what the task draws a student need not tell apart."""
     seek: str = "rare"
     """What the examples of --rare are drawn for: `rare` values of the program's variables; `wrong`
     ones, which the map decoded wrong on held-out examples at the last --eval-every; or `edges`, of
@@ -165,7 +169,7 @@ class InjectSettings:
     """Where the part comes from that --roll does not keep: `examples`, from the same position of
     another one (the paper), even behind its end; `answers`, likewise, but where an answer is due
     from where the other's is, and what has no like there keeps its own; `text`, on steps with text
-    from that, which shares nothing with the task."""
+    from that, which shares nothing with the task, and begins at position 0 whatever --shift is."""
     strict_share: float = 0.0
     """Share of the pairs of an example and an aligned layer before the last in which all that is no
     variable's code comes from where --roll-from says, too. The last layer follows --roll, and the
@@ -277,8 +281,6 @@ class InjectSettings:
         # of several maps that of the embedding never learns to read later variables
         has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
         _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
-        keeps_place = not (self.strict_share and self.shift and self.roll_from == "text")
-        _check(keeps_place, "strict_share", "needs --shift 0 under --roll-from text")
         keeps_place = not (self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
         both = self.seeks_errors and self.seeks_errors_by_swaps
@@ -287,6 +289,7 @@ class InjectSettings:
         is_measured = self.eval_examples or not (self.seeks_errors or self.seeks_errors_by_swaps)
         flag_name = "seek" if self.seeks_errors else "interchange_seek"
         _check(is_measured, flag_name, "needs --eval-examples, on which errors are found")
+        _check(self.rare or not self.rare_combinations, "rare_combinations", "needs --rare")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 

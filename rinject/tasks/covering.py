@@ -13,18 +13,18 @@ spread`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
-from math import prod
 from random import Random
 from typing import Any
 
 import numpy as np
 
 from rinject.errors import InputError
-from rinject.graph import Elementwise, Node
+from rinject.graph import Elementwise
+from rinject.graph.meeting import combination_count, combinations_met, meeting_operations
 from rinject.graph.tables import NONE
 from rinject.lang import Header, Program
 from rinject.tasks.oracle import Oracle
@@ -38,7 +38,6 @@ BATCH = 256  # edits evaluated at a time
 TAKEN = 64  # of a batch, those that bring most
 MOST_VAIN = 20  # batches in a row that bring nothing: there is nothing left
 MOST_EDITS = 6
-MOST_TOGETHER = 128  # combinations of arguments, of operations that are covered
 REMEMBERED = 512  # inputs that edits are made of
 BORDER = 64  # inputs that brought something new
 SHARE_AT_BORDER = 0.5  # of edits, those that begin there: what is new yet is not far from there
@@ -105,7 +104,10 @@ class Covering:
         values = [_came_up(known[node], len(node.values), here) for node in graph.nodes]
         asked = here & (np.arange(ids.shape[1]) >= np.array(due)[:, None])  # [B, T]
         together = [np.zeros((len(ids), 0), dtype=bool)]
-        together += [_came_up(*_combined(node, known), asked) for node in self.operations]
+        together += [
+            _came_up(combinations_met(node, known), combination_count(node), asked)
+            for node in self.operations
+        ]
         return np.concatenate(values, axis=1), np.concatenate(together, axis=1)
 
     def covered_by(self, examples: Sequence[Example]) -> Covered:
@@ -132,14 +134,9 @@ class Covering:
         return symbols, due
 
     @cached_property
-    def operations(self) -> list[Elementwise]:
+    def operations(self) -> tuple[Elementwise, ...]:
         """The functions of several s-ops that can meet with few arguments."""
-        return [
-            node
-            for node in self.oracle.graph.nodes
-            if isinstance(node, Elementwise) and len(node.arguments) > 1
-            if prod(len(one.values) for one in node.arguments) <= MOST_TOGETHER
-        ]
+        return meeting_operations(self.oracle.graph)
 
 
 @dataclass(frozen=True)
@@ -325,15 +322,6 @@ def _worth(came_up: np.ndarray, seen: np.ndarray | float) -> np.ndarray:
     """float64 [B]: how rare that is which comes up [B, S] in each input, of at most one."""
     worth = came_up @ (1 / (1 + seen + came_up.sum(axis=0)))  # [B]
     return np.asarray(worth / max(worth.max(), 1e-300))
-
-
-def _combined(node: Elementwise, known: Mapping[Node, np.ndarray]) -> tuple[np.ndarray, int]:
-    """int64 [B, T]: which combination of arguments an operation meets, of how many; NONE where one
-    of them has no value."""
-    sizes = [len(one.values) for one in node.arguments]
-    indices = [known[one].astype(np.int64) for one in node.arguments]
-    index = np.ravel_multi_index([one.clip(0) for one in indices], sizes)  # [B, T]
-    return np.where(np.min(indices, axis=0) == NONE, NONE, index), prod(sizes)
 
 
 def _came_up(values: np.ndarray, size: int, here: np.ndarray) -> np.ndarray:

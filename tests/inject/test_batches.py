@@ -13,6 +13,7 @@ from torch import Tensor
 from rinject.compiler import compile_program
 from rinject.errors import InputError
 from rinject.inject.batches import STEPS_AHEAD, Batch, Batches, text_ids
+from rinject.inject.combinations import Combinations
 from rinject.inject.processes import Processes
 from rinject.inject.projection import variable_slices
 from rinject.inject.rows import example_rows, rows_of
@@ -20,6 +21,7 @@ from rinject.inject.step import Feed
 from rinject.inject.targets import Targets
 from rinject.lang import load_program
 from rinject.tasks import Example, examples
+from rinject.tasks.oracle import Oracle
 from rinject.tokens import reconcile
 
 CHECKED_STEPS = (0, 1, STEPS_AHEAD - 1, STEPS_AHEAD, 50)
@@ -288,7 +290,7 @@ def test_every_example_comes_once_in_each_round(batches, rows):
         assert sorted(seen) == sorted(rows.prompt_lengths)
 
 
-def test_similar_lengths_go_together(text, targets):
+def test_similar_lengths_go_combinations(text, targets):
     drawn = examples(small_injection.task(), "train", 50, 0)
     rows = example_rows(drawn, small_injection.reconciliation())
 
@@ -336,6 +338,28 @@ def test_rare_values_bring_their_examples(text, targets):
         batch, chosen = rare.at(step), rare.task_rows(step)
         assert np.array_equal(batch.targets, targets.values(chosen))
         assert torch.equal(batch.ids, batches(0.8).at(step).ids)
+
+
+def test_rare_combinations_bring_their_examples(text, targets):
+    rows = example_rows(
+        examples(small_injection.task(), "train", 200, 0), small_injection.reconciliation()
+    )
+    combined = Combinations(Oracle(small_injection.program()).graph, targets)
+    worth = combined.worth([rows])
+    rarest = np.flatnonzero(worth == worth.max())
+
+    def share(chosen: Batches) -> float:
+        prompts = {row.tobytes() for row in rows.ids[rarest]}
+        drawn = [chosen.task_rows(step).ids for step in range(100)]
+        found = [np.pad(ids, [(0, 0), (0, rows.ids.shape[1] - ids.shape[1])]) for ids in drawn]
+        return float(np.mean([row.tobytes() in prompts for ids in found for row in ids]))
+
+    def batches(share: float) -> Batches:
+        settings = small_injection.settings(rare=1.0, rare_combinations=share, steps=100)
+        return Batches(rows, text, targets, settings, combinations=combined if share else None)
+
+    assert share(batches(1.0)) == pytest.approx(worth[rarest].sum(), abs=0.05)
+    assert share(batches(1.0)) > share(batches(0.5)) > share(batches(0.0))
 
 
 def test_text_comes_on_every_nth_step_only(rows, text, targets):

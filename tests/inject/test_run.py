@@ -168,10 +168,14 @@ def test_weight_decay_reaches_the_matrices(tmp_path, optimizer):
     assert size(weight_decay=30.0) < 0.95 * size()
 
 
+def without_layers():
+    header, _, _ = small_injection.SOURCE.partition("opened =")
+    return compile_program(load_program(text=header + 'answer = tokens == "compute";'))
+
+
 @pytest.mark.parametrize("codes", ["free", "orthogonal"])
 def test_a_program_without_layers_is_injected(tmp_path, codes):
-    header, _, _ = small_injection.SOURCE.partition("opened =")
-    compiled = compile_program(load_program(text=header + 'answer = tokens == "compute";'))
+    compiled = without_layers()
     assert compiled.num_layers == 0
     result = run(tmp_path / "b", compiled=compiled, codes=codes, whiten=0.1, last_layer=None)
     assert result.bundle.record.layers == (0,)
@@ -182,6 +186,16 @@ def test_as_many_examples_as_fit_into_so_many_tokens(tmp_path):
     rows = filled.bundle.record.settings.task_rows
     assert 1 < rows < 100 / 20
     assert_same(filled, run(tmp_path / "c", task_rows=rows, examples=12))
+
+
+def test_examples_come_for_combinations_and_a_resumed_run_draws_the_same(tmp_path):
+    changed = {"rare": 1.0, "rare_combinations": 1.0}
+    whole = run(tmp_path / "a", **changed)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "b", report=stop_after(2), **changed)
+    assert_same(whole, run(tmp_path / "b", extra={"resume": True}, **changed))
+    other = run(tmp_path / "c", rare=1.0)
+    assert weight_hash(other.bundle.model) != weight_hash(whole.bundle.model)
 
 
 def test_the_given_student_is_not_changed(tmp_path):
@@ -252,6 +266,11 @@ def says_nothing_about_text():
     [
         (looks_ahead, {}, "looks ahead"),
         (says_nothing_about_text, {}, "does not say how it meets text"),
+        (
+            without_layers,
+            {"rare": 0.5, "rare_combinations": 0.5},
+            "no operation whose arguments have",
+        ),
         (small_injection.compiled, {"text_tokens": 65}, "--text-tokens is 65"),
         (small_injection.compiled, {"text_tokens": 5000}, "--text-tokens"),
     ],

@@ -66,6 +66,8 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             "--clear-later needs --codes orthogonal and --maps shared",
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
+        ({"rare": 0.5, "rare_combinations": 1.5}, "--rare-combinations must be 0 to 1"),
+        ({"rare_combinations": 0.5}, "--rare-combinations needs --rare"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
@@ -75,10 +77,6 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
                 **{"method": "interchange", "interchange_seek": "edges"},
             },
             "--interchange-seek must be as --seek, which is wrong, or changed or rare",
-        ),
-        (
-            {"strict_share": 0.5, "codes": "orthogonal", "shift": 3, "roll_from": "text"},
-            "--strict-share needs --shift 0 under --roll-from text",
         ),
         (
             {"seek": "wrong", "rare": 0.5, "eval_examples": 0},
