@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rinject.cli.bundle_task import TaskOption, TrustTask
+from rinject.cli.console import waiting
 from rinject.cli.memory import last_bundle
 from rinject.cli.options import Json, TrustRemoteCode
 from rinject.cli.report_options import (
@@ -55,10 +56,11 @@ def report(
     paths = bundles or [last_bundle()]
     _check_names(paths)
     effort = effort_of(quick, retention_data, test_examples)
-    subjects = [
-        subject_of(path, task=task, trust_task=trust_task, trust_remote_code=trust_remote_code)
-        for path in paths
-    ]
+    with waiting("checking the bundles", quiet=json):  # all of them, before any is measured
+        subjects = [
+            subject_of(path, task=task, trust_task=trust_task, trust_remote_code=trust_remote_code)
+            for path in paths
+        ]
 
     from rinject.evaluate.results import Store
     from rinject.inject.run_folder import held_run_folder

@@ -64,8 +64,7 @@ def subject_of(
 ) -> Subject:
     """A bundle that is to be measured.
 
-    Raises InputError where there is none or it is damaged, before any is loaded and measured, and
-    where there is no such task.
+    Raises InputError where there is none or it is damaged, and where there is no such task.
     """
     from rinject.evaluate.results import Subject
     from rinject.inject.bundle import checked_record

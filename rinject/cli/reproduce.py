@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rinject.cli.console import note, progress_bar, show_warnings
+from rinject.cli.console import note, progress_bar, show_warnings, waiting
 from rinject.cli.inject import run_injection, with_text_found
 from rinject.cli.injection_options import injection_options
-from rinject.cli.injection_place import Intended, made_before
+from rinject.cli.injection_place import ELSEWHERE, Intended, made_before
 from rinject.cli.like import TINY, Model, Recipe, default_settings
 from rinject.cli.memory import remember_bundle
 from rinject.cli.options import STUDENT, TYPE, Json, Revision, TrustRemoteCode, Type
@@ -34,7 +34,7 @@ from rinject.cli.reproduce_plan import (
     programs_of,
     seeds_of,
 )
-from rinject.errors import RinjectError
+from rinject.errors import InputError, RinjectError
 from rinject.inject.settings import InjectSettings
 from rinject.lang import Program
 
@@ -113,14 +113,17 @@ def reproduce(
     with held_run_folder(output), _way_on():
         # Before anything takes long:
         made = [made_before(one.directory, _intended(one, base)) for one in plan]
+        _check_whole(one.directory for one, is_there in zip(plan, made, strict=True) if is_there)
         if not all(made):
-            student()
+            with waiting(f"loading {base.name}", quiet=json):
+                student()
         random_inputs = VERIFIED_QUICK if quick else VERIFIED
         compiled = {
             one.name: _compiled(one, by_program[one.name], store, random_inputs, json)
             for one in programs
         }
         _inject(plan, made, student, effort, json)
+        student.cache_clear()  # students are large, and those of the bundles come next
         make_report(
             [
                 subject_of(
@@ -225,6 +228,17 @@ def _intended(injection: Injection, base: Model) -> Intended:
 
     program = injection.program
     return Intended(program, find_task(program), injection.settings, base)
+
+
+def _check_whole(bundles: Iterable[Path]) -> None:
+    """Raises InputError for a bundle whose files are not as they were written."""
+    from rinject.inject.bundle import checked_record
+
+    for directory in bundles:
+        try:
+            checked_record(directory)
+        except InputError as error:
+            raise InputError(error.message, hint=ELSEWHERE) from error
 
 
 def _student(base: Model, trust_remote_code: bool) -> Student:

@@ -120,8 +120,8 @@ class Batches:
         combinations: Combinations | None = None,
     ) -> None:
         """Takes all examples as rows [E, T] and all text as one row of ids. The `errors`
-        that are added on the way say which values are sought, where the settings say so; some
-        examples are drawn for `combinations` besides, if there are such.
+        that are added on the way say which values are sought, where the settings say so, and a
+        share of the rare examples is drawn for `combinations`.
 
         Raises InputError when there is too little text or no example.
         """
@@ -206,7 +206,8 @@ class Batches:
 
     def _shifts(self, step: int, rows: int) -> Tensor | None:
         """int64 [rows]: where each row of a step begins; all alike where parts of a stream move
-        from row to row, for they say where a token stands."""
+        from row to row, for they say where a token stands. (Those from text say where it stands
+        there, which begins at 0; not every step has text.)"""
         most = self.settings.shift
         if not most:
             return None
@@ -287,8 +288,13 @@ class Batches:
             self._worth = errors, self._with_combinations(rarity.worth(errors))
         return self._worth[1]
 
+    @property
+    def seeks_combinations(self) -> bool:
+        """Whether examples are drawn for the combinations that they show."""
+        return self._combined is not None
+
     def _with_combinations(self, worth: np.ndarray) -> np.ndarray:
-        """float64 [E]: what the examples are worth for their combinations, too."""
+        """float64 [E]: what the examples are worth, for their combinations in that share."""
         if self._combined is None:
             return worth
         share = self.settings.rare_combinations

@@ -176,7 +176,7 @@ def read_record(path: str | Path) -> BundleRecord:
 
 
 def checked_record(path: str | Path) -> BundleRecord:
-    """The same, after checking that all of the bundle's files are as they were written.
+    """What a bundle says about itself, after checking that its files are as they were written.
 
     Raises InputError as :func:`read_record`, and where a file has changed or is gone.
     """

@@ -10,21 +10,25 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from rinject.graph import Graph
+from rinject.graph import build_graph
 from rinject.graph.meeting import combinations_met, meeting_operations
 from rinject.graph.tables import NONE
 from rinject.inject.rarity import Rarity
 from rinject.inject.rows import Rows
 from rinject.inject.targets import Targets
+from rinject.lang import Program
 
 
 class Combinations:
     """The operations of a program whose arguments have few combinations, on a student's tokens."""
 
-    def __init__(self, graph: Graph, targets: Targets) -> None:
-        """`graph` is the program's own, with all of its operations: compiling joins some."""
-        self.graph, self.targets = graph, targets
-        self.operations = meeting_operations(graph)
+    def __init__(self, program: Program, targets: Targets) -> None:
+        compiled = targets.graph  # of which compiling joined some operations
+        self.targets = targets
+        self.graph = build_graph(
+            program.output, compiled.vocab, compiled.max_seq_len, causal=compiled.causal
+        )
+        self.operations = meeting_operations(self.graph)
 
     def met(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Which combination each of the O operations meets where an answer is due.
@@ -35,12 +39,18 @@ class Combinations:
         ids = self.targets.program_ids(rows)  # [B, T]
         due = rows.before_answer()[:, : ids.shape[1]] & (ids != NONE)  # [B, T]
         known = self.graph.evaluate(ids)
-        found = [combinations_met(node, known)[due] for node in self.operations]
-        return np.stack(found, axis=1), due.sum(axis=1)
+        found = np.full((int(due.sum()), len(self.operations)), NONE, dtype=np.int64)
+        for place, node in enumerate(self.operations):
+            found[:, place] = combinations_met(node, known)[due]
+        return found, due.sum(axis=1)
 
-    def worth(self, parts: Iterable[Rows]) -> np.ndarray:
-        """float64 [E], of sum one: what the examples in all parts are worth, of each operation each
-        combination that occurs alike."""
+    def worth(self, parts: Iterable[Rows]) -> np.ndarray | None:
+        """float64 [E], of sum one: what the examples in all parts are worth.
+
+        Operations that meet several combinations are worth the same, and so are the combinations of
+        one. None where there is no such operation.
+        """
         found = [self.met(part) for part in parts]
         met, counts = (np.concatenate(some) for some in zip(*found, strict=True))
-        return Rarity(met, counts).worth()
+        varies = any(len(np.unique(column[column != NONE])) > 1 for column in met.T)
+        return Rarity(met, counts).worth() if varies else None

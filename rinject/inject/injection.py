@@ -13,7 +13,6 @@ from transformers import PreTrainedModel
 
 from rinject.circuit import CompiledModel
 from rinject.errors import InputError
-from rinject.graph.meeting import MOST_TOGETHER
 from rinject.inject.batches import Batches, text_ids
 from rinject.inject.codes import CodedProjection, TrainedMaps
 from rinject.inject.combinations import Combinations
@@ -35,7 +34,6 @@ from rinject.inject.weighing import WORTH, shares
 from rinject.lang import Program
 from rinject.student import Student, blocks, hidden_size, residual_streams
 from rinject.tasks import Example, Split, Task, find_suites, up_to
-from rinject.tasks.oracle import Oracle
 from rinject.tokens import Reconciliation
 
 WHITENED_BATCHES = 4
@@ -109,20 +107,9 @@ def begun_trainer(
 
 
 def _combinations(injection: Injection, targets: Targets) -> Combinations | None:
-    """What examples are drawn for besides values, where the settings ask for that.
-
-    Raises InputError for a program without an operation of few arguments.
-    """
-    if not injection.settings.rare_combinations:
-        return None
-    combinations = Combinations(Oracle(injection.program).graph, targets)
-    if not combinations.operations:
-        raise InputError(
-            f"--rare-combinations: `{injection.program.name}` has no operation whose arguments have"
-            f" {MOST_TOGETHER} combinations or fewer",
-            hint="leave out --rare-combinations",
-        )
-    return combinations
+    """What examples are drawn for besides values, where the settings ask for that."""
+    asked = injection.settings.rare_combinations
+    return Combinations(injection.program, targets) if asked else None
 
 
 def _suites(injection: Injection, task: Task) -> dict[str, Rows]:

@@ -44,6 +44,10 @@ from rinject.tasks.text import pages_sha256
 from rinject.tokens import Reconciliation
 
 Measure = Callable[[Bundle], Mapping[str, Any]]
+NO_COMBINATIONS = (
+    "--rare-combinations: no operation of few arguments meets several combinations where an answer"
+    " is due, so all rare examples are drawn for values"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def inject(
     of the caller are left sharded: `load_bundle` gives the whole one.
 
     An unfinished run keeps its checkpoints beside the directory, see `run_folder.py`. `resume`
-    continues from there; `say` takes a line for each checkpoint that is damaged, and one on what
+    continues from there; `say` takes a line for each checkpoint that is damaged, and lines on what
     the training inputs cover. `clock` tells the seconds between checkpoints.
 
     After arXiv 2505.10719, section 3. `settings.method` `finetune` is the paper's baseline: L_CE
@@ -121,6 +125,9 @@ def inject(
         check_shares(settings, processes.count)
         injection = replace(injection, settings=settings)
         trainer = begun_trainer(injection, processes, rows, task, texts, tested)
+        seeks_none = settings.rare_combinations and not trainer.batches.seeks_combinations
+        if seeks_none and processes.is_main:
+            say(NO_COMBINATIONS)
         run = _run_record(injection, task, texts)
         state = begun_state(injection, trainer, layers)
         if resume:

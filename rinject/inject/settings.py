@@ -114,9 +114,10 @@ class InjectSettings:
     """Share of the examples that are drawn for the rare values that they hold, in place of those
     whose turn it is: all in a random order, then all again in another."""
     rare_combinations: float = 0.0
-    """Share of the examples of --rare that are drawn for rare combinations instead: of arguments
-    that an operation of the program meets where an answer is due, where there are few in all. What
-    always comes together in what the task draws a student need not tell apart."""
+    """Share of the examples of --rare that are drawn not for values but for what comes together
+    where an answer is due: the arguments of each operation that has at most 128 combinations of
+    them. What always comes together a student need not tell apart. (Nothing to draw where no
+    operation meets several, as in count.)"""
     seek: str = "rare"
     """What the examples of --rare are drawn for: `rare` values of the program's variables; `wrong`
     ones, which the map decoded wrong on held-out examples at the last --eval-every; or `edges`, of
@@ -169,7 +170,8 @@ class InjectSettings:
     """Where the part comes from that --roll does not keep: `examples`, from the same position of
     another one (the paper), even behind its end; `answers`, likewise, but where an answer is due
     from where the other's is, and what has no like there keeps its own; `text`, on steps with text
-    from that, which shares nothing with the task, and begins at position 0 whatever --shift is."""
+    from that, which shares nothing with the task. (It begins at position 0, so what comes from it
+    says nothing of --shift.)"""
     strict_share: float = 0.0
     """Share of the pairs of an example and an aligned layer before the last in which all that is no
     variable's code comes from where --roll-from says, too. The last layer follows --roll, and the

@@ -98,6 +98,19 @@ def test_a_bundle_that_is_gone_or_not_whole_is_made_again(copied: Path, student:
     assert (bundles / "shuffle_dyck-finetune" / "model.safetensors").read_bytes() == before
 
 
+def test_a_damaged_bundle_is_seen_before_anything_is_done(copied: Path, student: Path) -> None:
+    bundles = copied / "out" / "bundles"
+    shutil.rmtree(bundles / "shuffle_dyck-finetune")
+    with (bundles / "shuffle_dyck-tracr-injection" / "model.safetensors").open("r+b") as file:
+        file.seek(-20, 2)
+        file.write(b"?" * 20)
+    ran = reproduce(copied, student)
+    assert ran.code == 2
+    assert "shuffle_dyck-tracr-injection is damaged: model.safetensors has changed" in ran.err
+    assert "remove that bundle to make it anew" in ran.err
+    assert worked_on(ran) == []
+
+
 @pytest.mark.parametrize(
     ("more", "problem"),
     [

@@ -21,7 +21,6 @@ from rinject.inject.step import Feed
 from rinject.inject.targets import Targets
 from rinject.lang import load_program
 from rinject.tasks import Example, examples
-from rinject.tasks.oracle import Oracle
 from rinject.tokens import reconcile
 
 CHECKED_STEPS = (0, 1, STEPS_AHEAD - 1, STEPS_AHEAD, 50)
@@ -290,7 +289,7 @@ def test_every_example_comes_once_in_each_round(batches, rows):
         assert sorted(seen) == sorted(rows.prompt_lengths)
 
 
-def test_similar_lengths_go_combinations(text, targets):
+def test_similar_lengths_go_together(text, targets):
     drawn = examples(small_injection.task(), "train", 50, 0)
     rows = example_rows(drawn, small_injection.reconciliation())
 
@@ -344,7 +343,7 @@ def test_rare_combinations_bring_their_examples(text, targets):
     rows = example_rows(
         examples(small_injection.task(), "train", 200, 0), small_injection.reconciliation()
     )
-    combined = Combinations(Oracle(small_injection.program()).graph, targets)
+    combined = Combinations(small_injection.program(), targets)
     worth = combined.worth([rows])
     rarest = np.flatnonzero(worth == worth.max())
 

@@ -7,18 +7,18 @@ import pytest
 from inject import small_injection
 
 from rinject.compiler import compile_program
+from rinject.graph.meeting import combinations_met
 from rinject.inject.combinations import Combinations
 from rinject.inject.rows import Rows, example_rows
 from rinject.inject.targets import Targets
 from rinject.lang import load_program
 from rinject.tasks import Example, examples
-from rinject.tasks.oracle import Oracle
 from rinject.tokens import reconcile
 
 
 @pytest.fixture(scope="module")
 def combined() -> Combinations:
-    return Combinations(Oracle(small_injection.program()).graph, small_injection.targets())
+    return Combinations(small_injection.program(), small_injection.targets())
 
 
 def drawn(count: int) -> list[Example]:
@@ -26,7 +26,7 @@ def drawn(count: int) -> list[Example]:
 
 
 def rows_of(some: list[Example]) -> Rows:
-    return example_rows(some, small_injection.reconciliation())
+    return example_rows(some, small_injection.reconciliation(), ended=True)
 
 
 def test_what_meets_where_the_answer_is_due(combined):
@@ -45,6 +45,51 @@ def test_what_meets_where_the_answer_is_due(combined):
             first, second = (int(known[one][0, len(symbols) - 1]) for one in node.arguments)
             assert met[row, place] == first * len(node.arguments[1].values) + second
     assert len({*map(tuple, met.tolist())}) == 3
+
+
+def test_a_program_compiled_for_other_positions_and_symbols_in_another_order(combined):
+    program = small_injection.program()
+    vocab = tuple(reversed(program.header.vocabulary))
+    other = compile_program(program, vocab=vocab, max_seq_len=40)
+    targets = Targets(other.graph, small_injection.reconciliation())
+    rows = rows_of(drawn(20))
+    assert np.array_equal(
+        values_met(Combinations(program, targets), rows), values_met(combined, rows)
+    )
+
+
+def values_met(combined: Combinations, rows: Rows) -> list[tuple[object, ...]]:
+    """The arguments of each operation, by their values."""
+    met, _ = combined.met(rows)
+    return [
+        tuple(
+            argument.values[place]
+            for node, one in zip(combined.operations, row, strict=True)
+            for argument, place in zip(
+                node.arguments,
+                np.unravel_index(one, [len(a.values) for a in node.arguments]),
+                strict=True,
+            )
+        )
+        for row in met
+    ]
+
+
+def test_an_argument_without_a_value_meets_nothing(combined):
+    node = combined.operations[0]
+    first, second = node.arguments
+    known = {first: np.array([[1, -1, 1]]), second: np.array([[1, 1, -1]])}
+    assert combinations_met(node, known).tolist() == [[len(second.values) + 1, -1, -1]]
+
+
+def test_what_meets_but_one_combination_is_worth_nothing():
+    header, _, _ = small_injection.SOURCE.partition("opened =")
+    body = 'answer = tokens == "compute" and indices > 0;'
+    program = load_program(text=header + body)
+    graph = compile_program(program).graph
+    combined = Combinations(program, Targets(graph, small_injection.reconciliation()))
+    assert len(combined.operations) == 1
+    assert combined.worth([rows_of(drawn(5))]) is None
 
 
 def test_combinations_of_an_operation_are_worth_the_same(combined):
@@ -66,7 +111,7 @@ def test_of_a_spelled_answer_every_place_counts():
     program = load_program(text=small_injection.SPELLED)
     reconciliation = reconcile(small_injection.tokenizer(), program.header)
     targets = Targets(compile_program(program).graph, reconciliation)
-    combined = Combinations(Oracle(program).graph, targets)
+    combined = Combinations(program, targets)
     text = program.header.prompt.format(input="12")
     rows = example_rows([Example("12", text, "12")], reconciliation, spelled=True, ended=True)
     met, counts = combined.met(rows)

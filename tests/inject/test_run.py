@@ -19,6 +19,7 @@ from rinject.errors import InputError
 from rinject.inject import Interrupted, inject, load_bundle, run_path
 from rinject.inject.batches import STEPS_AHEAD
 from rinject.inject.positions import check_shift
+from rinject.inject.run import NO_COMBINATIONS
 from rinject.lang import load_program
 from rinject.student import blocks, weight_hash
 
@@ -198,6 +199,17 @@ def test_examples_come_for_combinations_and_a_resumed_run_draws_the_same(tmp_pat
     assert weight_hash(other.bundle.model) != weight_hash(whole.bundle.model)
 
 
+def test_where_nothing_comes_together_it_is_said(tmp_path):
+    said = []
+    changed = {"rare": 0.5, "codes": "orthogonal", "last_layer": None}
+    extra = {"say": said.append}
+    one = run(
+        tmp_path / "a", compiled=without_layers(), extra=extra, rare_combinations=0.5, **changed
+    )
+    assert said == [NO_COMBINATIONS]
+    assert_same(one, run(tmp_path / "b", compiled=without_layers(), **changed))
+
+
 def test_the_given_student_is_not_changed(tmp_path):
     student = small_injection.student()
     before = weight_hash(student.model)
@@ -266,11 +278,6 @@ def says_nothing_about_text():
     [
         (looks_ahead, {}, "looks ahead"),
         (says_nothing_about_text, {}, "does not say how it meets text"),
-        (
-            without_layers,
-            {"rare": 0.5, "rare_combinations": 0.5},
-            "no operation whose arguments have",
-        ),
         (small_injection.compiled, {"text_tokens": 65}, "--text-tokens is 65"),
         (small_injection.compiled, {"text_tokens": 5000}, "--text-tokens"),
     ],
