@@ -291,7 +291,9 @@ class InjectSettings:
         is_measured = self.eval_examples or not (self.seeks_errors or self.seeks_errors_by_swaps)
         flag_name = "seek" if self.seeks_errors else "interchange_seek"
         _check(is_measured, flag_name, "needs --eval-examples, on which errors are found")
-        _check(self.rare or not self.rare_combinations, "rare_combinations", "needs --rare")
+        _check(
+            self.rare or not self.rare_combinations, "rare_combinations", "must be 0 without --rare"
+        )
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -450,11 +452,11 @@ TINY: dict[str, Any] = {
 
 TINY_PROGRAMS: dict[str, dict[str, Any]] = {
     "count": {"shift": 96},
-    "shuffle_dyck_bits": {"digital": 3.0},
+    "shuffle_dyck_bits": {"digital": 3.0, "rare_combinations": 0.5},
 }
 """What differs further where it learns the program of that name. A student that counts can go by
 how far it is from the beginning, which costs perplexity (`docs/recipes.md`); bits are there to be
-bits (`docs/mechanism.md`)."""
+bits, each by itself (`docs/mechanism.md`)."""
 
 
 def flag(name: str) -> str:

@@ -67,7 +67,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"rare": 0.5, "rare_combinations": 1.5}, "--rare-combinations must be 0 to 1"),
-        ({"rare_combinations": 0.5}, "--rare-combinations needs --rare"),
+        ({"rare_combinations": 0.5}, "--rare-combinations must be 0 without --rare"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
