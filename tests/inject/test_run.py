@@ -199,6 +199,15 @@ def test_examples_come_for_combinations_and_a_resumed_run_draws_the_same(tmp_pat
     assert weight_hash(other.bundle.model) != weight_hash(whole.bundle.model)
 
 
+def test_strict_streams_of_text_go_with_shifts(tmp_path):
+    changed = {"codes": "orthogonal", "strict_share": 1.0, "shift": 3, "kl_every": 2}
+    hashes = {
+        weight_hash(run(tmp_path / source, roll_from=source, **changed).bundle.model)
+        for source in ("examples", "text")
+    }
+    assert len(hashes) == 2
+
+
 def test_where_nothing_comes_together_it_is_said(tmp_path):
     said = []
     changed = {"rare": 0.5, "codes": "orthogonal", "last_layer": None}
