@@ -52,5 +52,5 @@ class Combinations:
         """
         found = [self.met(part) for part in parts]
         met, counts = (np.concatenate(some) for some in zip(*found, strict=True))
-        varies = any(len(np.unique(column[column != NONE])) > 1 for column in met.T)
-        return Rarity(met, counts).worth() if varies else None
+        rarity = Rarity(met, counts)
+        return rarity.worth() if rarity.tells_apart else None

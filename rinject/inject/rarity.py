@@ -86,6 +86,11 @@ class Rarity:
         ]
         return [np.append(one, 1 / few) for one, few in zip(self._shares, fewest, strict=True)]
 
+    @property
+    def tells_apart(self) -> bool:
+        """Whether anything changes, so that not all examples are worth the same."""
+        return any(map(len, self._shares))
+
     def of_values(self, values: np.ndarray) -> np.ndarray:
         """float64 [..., V]: what each of the values [..., V] counts for being rare, 0 for none.
 

@@ -13,6 +13,7 @@ from rinject.inject.rows import Rows, example_rows
 from rinject.inject.targets import Targets
 from rinject.lang import load_program
 from rinject.tasks import Example, examples
+from rinject.tasks.task import fill_prompt
 from rinject.tokens import reconcile
 
 
@@ -32,7 +33,7 @@ def rows_of(some: list[Example]) -> Rows:
 def test_what_meets_where_the_answer_is_due(combined):
     answers = {"(())": " yes", "())(": " no", "((": " no"}
     header = small_injection.program().header
-    some = [Example(text, header.prompt.format(input=text), answers[text]) for text in answers]
+    some = [Example(text, fill_prompt(header, text), answers[text]) for text in answers]
     met, counts = combined.met(rows_of(some))
     assert counts.tolist() == [1, 1, 1]
     assert met.shape == (3, len(combined.operations))
@@ -112,7 +113,7 @@ def test_of_a_spelled_answer_every_place_counts():
     reconciliation = reconcile(small_injection.tokenizer(), program.header)
     targets = Targets(compile_program(program).graph, reconciliation)
     combined = Combinations(program, targets)
-    text = program.header.prompt.format(input="12")
+    text = fill_prompt(program.header, "12")
     rows = example_rows([Example("12", text, "12")], reconciliation, spelled=True, ended=True)
     met, counts = combined.met(rows)
     assert counts.tolist() == [3]  # two digits and the end
