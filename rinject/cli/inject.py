@@ -13,7 +13,7 @@ import typer
 from rinject.cli.bundle_task import TrustTask
 from rinject.cli.console import IS_MAIN, note, print_json, show_warnings, stdout, waiting
 from rinject.cli.drawing import check_picture
-from rinject.cli.injection_options import injection_options
+from rinject.cli.injection_options import check_acting, injection_options
 from rinject.cli.injection_place import Intended, check_new, stopped_settings
 from rinject.cli.like import Like, Recipe, Wanted
 from rinject.cli.memory import last_program, remember_bundle
@@ -100,6 +100,7 @@ def inject(
     directory = output or OUTPUT / f"{program.name}-{method}"
     if resume:
         chosen = stopped_settings(directory, chosen, settings)
+    check_acting(settings, chosen)
     chosen = with_text_found(chosen)
     found = wanted.task(program, task, trust_task)
     if not resume:

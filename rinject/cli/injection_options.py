@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from rinject.cli.setting_options import with_setting_options
-from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS, InjectSettings
+from rinject.errors import InputError
+from rinject.inject.settings import (
+    CHOICES,
+    OF_INTERVENTIONS,
+    TINY,
+    TINY_PROGRAMS,
+    InjectSettings,
+    flag,
+)
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -26,10 +34,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "The roll": (
         "roll", "roll_share", "roll_from", "strict_share",
     ),
-    "Interventions (--method interchange)": (
-        "interchange_start", "interchange_every", "interchange_share", "interchange_tries",
-        "interchange_alone", "interchange_seek", "interchange_rest", "interchange_spent",
-    ),
+    "Interventions (--method interchange)": OF_INTERVENTIONS,
     "Text": (
         "text", "text_rows", "text_tokens", "kl_every",
     ),
@@ -50,6 +55,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
 def injection_options(without: Collection[str] = ()) -> Callable[[Command], Command]:
     """Replaces a command's ``**settings`` by an option for each setting but those `without`."""
     return with_setting_options(InjectSettings, CHOICES, default_words, GROUPS, without)
+
+
+def check_acting(given: Mapping[str, Any], chosen: InjectSettings) -> None:
+    """Raises InputError where an option that is given, and not to leave something out, changes
+    nothing under the method."""
+    for name in chosen.without_effect:
+        if given.get(name) not in (None, 0, "none"):
+            of_interventions = name in OF_INTERVENTIONS
+            raise InputError(
+                f"{flag(name)} does nothing with --method {chosen.method}",
+                hint="give --method interchange" if of_interventions else "leave it out",
+            )
 
 
 def default_words(name: str) -> str:

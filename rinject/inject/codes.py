@@ -47,13 +47,15 @@ def code_ranks(slices: Sequence[VariableSlice], width: int, most: int = 0) -> tu
 
 
 def code_words(slices: Sequence[VariableSlice], width: int, most: int = 0) -> str:
-    """What fits, in words. Raises InputError as :func:`code_ranks` does."""
+    """What fits, in words: the rank of each variable that can change, high ranks first. Raises
+    InputError as :func:`code_ranks` does."""
     ranks = code_ranks(slices, width, most)
-    used = [rank for rank in ranks if rank]
-    return (
-        f"codes: {sum(ranks)} of {width} dimensions, up to {max(used, default=0)} for each of"
-        f" {len(used)} variables"
-    )
+    named = {
+        rank: ", ".join(one.name for one, own in zip(slices, ranks, strict=True) if own == rank)
+        for rank in sorted(set(ranks) - {0}, reverse=True)
+    }
+    each = "; ".join(f"{rank} for {names}" for rank, names in named.items())
+    return f"codes: {sum(ranks)} of {width} dimensions" + (f", {each}" if each else "")
 
 
 def _total(needs: Sequence[int], limit: int) -> int:

@@ -20,7 +20,13 @@ from rinject.inject.coordinates import whitening
 from rinject.inject.forward import flat
 from rinject.inject.interventions import Interventions
 from rinject.inject.objective import Objective
-from rinject.inject.positions import check_positions, check_shift, most_positions, which_fit
+from rinject.inject.positions import (
+    check_positions,
+    check_shift,
+    check_swapped,
+    most_positions,
+    which_fit,
+)
 from rinject.inject.processes import Processes
 from rinject.inject.projection import Projection, variable_slices
 from rinject.inject.randomness import torch_generator
@@ -93,6 +99,7 @@ def begun_trainer(
     check_shift(injection.student.model, _widest(rows, settings), settings.shift)
     interventions = None
     if settings.is_interchange:
+        check_swapped(injection.student.model, _widest(rows, settings))
         interventions = Interventions(injection.program.header, targets, settings)
     text = text_ids(texts, reconciliation)
     return Trainer(

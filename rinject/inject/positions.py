@@ -33,6 +33,18 @@ def check_positions(model: PreTrainedModel, rows: Rows) -> None:
         )
 
 
+def check_swapped(model: PreTrainedModel, longest: int) -> None:
+    """Raises InputError where the student does not take rows of so many tokens, with the answers
+    that interventions bring about."""
+    most = most_positions(model)
+    if most is not None and longest > most:
+        raise InputError(
+            f"a prompt and an answer of another have {longest} tokens, the student has {most}"
+            " positions",
+            hint="use a student with more, or shorter inputs",
+        )
+
+
 def check_shift(model: PreTrainedModel, longest: int, shift: int) -> None:
     """Raises InputError where rows of up to so many tokens, fillers counted in, cannot be moved."""
     if not shift:

@@ -46,6 +46,13 @@ _SHARES = (
     "interchange_rest", "interchange_spent", "interchange_alone", "roll_share", "strict_share",
     "answer_share", "vocabulary", "clear_later",
 )  # fmt: skip
+OF_INTERVENTIONS = (
+    "interchange_start", "interchange_every", "interchange_share", "interchange_tries",
+    "interchange_alone", "interchange_seek", "interchange_rest", "interchange_spent",
+)  # fmt: skip
+_NOT_OF_THE_BASELINE = (
+    "digital", "vocabulary", "clear_later", "roll", "roll_share", "roll_from", "strict_share",
+)  # fmt: skip
 _ERRORS = ("wrong", "edges")  # what is measured on the way, and sought
 _MEASURING = ("eval_every", "eval_examples")
 _NOT_OF_THE_RUN = ("threads", "log_every", "suite_examples", "checkpoint_minutes", *_MEASURING)
@@ -270,30 +277,29 @@ class InjectSettings:
             _check(value <= 1, name, f"must be 0 to 1, not {value}")
         _check(self.warmup + self.decay <= 1, "decay", "and --warmup together exceed all steps")
         has_points = not self.digital or self.alignment == "slice"
-        _check(has_points, "digital", f"must be 0 under --alignment {self.alignment}")
+        _check(has_points, "digital", "needs --alignment slice", "or give --digital 0")
         needs_codes = {
             "vocabulary": self.settles_vocabulary,
             "code_rank": self.code_rank and not self.is_baseline,
             "strict_share": self.strict_share,
-            "interchange_rest": self.interchange_rest,
-            "interchange_spent": self.interchange_spent,
+            "interchange_rest": self.is_interchange and self.interchange_rest,
+            "interchange_spent": self.is_interchange and self.interchange_spent,
         }
         for name, is_asked in needs_codes.items():
             _check(not is_asked or self.has_codes, name, "needs --codes orthogonal")
         # of several maps that of the embedding never learns to read later variables
         has_own = not self.clears_later or (self.has_codes and self.maps == "shared")
         _check(has_own, "clear_later", "needs --codes orthogonal and --maps shared")
-        keeps_place = not (self.interchange_rest and self.shift)
+        keeps_place = not (self.is_interchange and self.interchange_rest and self.shift)
         _check(keeps_place, "interchange_rest", "keeps positions, so it needs --shift 0")
         both = self.seeks_errors and self.seeks_errors_by_swaps
-        own = f"must be as --seek, which is {self.seek}, or changed or rare"
+        own = f"must be changed, any, rare, or like --seek {self.seek}"
         _check(not both or self.seek == self.interchange_seek, "interchange_seek", own)
         is_measured = self.eval_examples or not (self.seeks_errors or self.seeks_errors_by_swaps)
         flag_name = "seek" if self.seeks_errors else "interchange_seek"
         _check(is_measured, flag_name, "needs --eval-examples, on which errors are found")
-        _check(
-            self.rare or not self.rare_combinations, "rare_combinations", "must be 0 without --rare"
-        )
+        has_rare = self.rare or not self.rare_combinations
+        _check(has_rare, "rare_combinations", "needs --rare", "or give --rare-combinations 0")
         stretched = self.layer_map == "stretched"
         _check(stretched or self.last_layer is None, "last_layer", "needs --layer-map stretched")
 
@@ -416,6 +422,12 @@ class InjectSettings:
         return not self.is_baseline and (self.roll != "none" or self.strict_share > 0)
 
     @property
+    def without_effect(self) -> tuple[str, ...]:
+        """The settings that change nothing under this method."""
+        of_interventions = () if self.is_interchange else OF_INTERVENTIONS
+        return of_interventions + (_NOT_OF_THE_BASELINE if self.is_baseline else ())
+
+    @property
     def is_interchange(self) -> bool:
         """Whether some steps intervene."""
         return self.method == "interchange"
@@ -464,6 +476,6 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _check(holds: object, name: str, problem: str) -> None:
+def _check(holds: object, name: str, problem: str, hint: str | None = None) -> None:
     if not holds:
-        raise InputError(f"{flag(name)} {problem}")
+        raise InputError(f"{flag(name)} {problem}", hint=hint)

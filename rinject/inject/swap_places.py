@@ -49,26 +49,27 @@ def _others(chance: np.random.Generator, count: int) -> np.ndarray:
 
 
 def rest_of_others(rows: Rows) -> Pairs:
-    """The tokens read, each with its like in the row before: where an answer is due, where one is
-    due there; elsewhere the same position. Those without one are left out."""
+    """The tokens of examples, each with its like in the row before: where a token of an answer is
+    due, where one is due there; elsewhere the same position. Those without one are left out."""
     width, count = rows.ids.shape[1], len(rows)
     other = np.roll(np.arange(count), 1)
     inside = rows.are_read() & ~rows.before_answer()  # [B, T]
     places = np.flatnonzero(inside & inside[other])
     sources = other[places // width] * width + places % width
-    answers, theirs = _answers_of(other, rows)
+    answers, theirs = _answers_of(other, rows, rows.before_answer())
     return np.concatenate([places, answers]), np.concatenate([sources, theirs])
 
 
 def _answers_of_others(chance: np.random.Generator, rows: Rows) -> Pairs:
     """The places that predict an answer token, each with its like in another row."""
-    return _answers_of(_others(chance, len(rows)), rows)
-
-
-def _answers_of(other: np.ndarray, rows: Rows) -> Pairs:
-    """The same with the row that is the `other` of each [B]."""
-    width = rows.ids.shape[1]
     asked = rows.before_answer() & rows.are_read()  # [B, T]
+    return _answers_of(_others(chance, len(rows)), rows, asked)
+
+
+def _answers_of(other: np.ndarray, rows: Rows, asked: np.ndarray) -> Pairs:
+    """The places `asked` [B, T] that predict an answer token, each with its like in the row that is
+    the `other` of each [B]."""
+    width = rows.ids.shape[1]
     rows_, positions = np.nonzero(asked)
     ordinal = positions - (rows.prompt_lengths[rows_] - 1)  # [K]
     there = rows.prompt_lengths[other[rows_]] - 1 + ordinal  # [K]

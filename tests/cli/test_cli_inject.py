@@ -57,7 +57,7 @@ def test_interventions_on_codes_with_covering_inputs(here: Path, student: Path) 
     )
     ran = run(*command, *INJECT, where=here)
     assert ran.code == 0, ran.err
-    assert re.search(r"codes: \d+ of \d+ dimensions, up to 1 for each of", ran.err)
+    assert re.search(r"codes: \d+ of \d+ dimensions, 1 for tokens, \S+, ", ran.err)
     record = load_bundle(here / "made").record
     assert (record.settings.method, record.settings.data) == ("interchange", "coverage")
     decoded = run("decode", "([)]{}", "-b", "made", "--json", where=here)
@@ -125,6 +125,14 @@ def test_a_text_that_has_gone(here: Path, student: Path) -> None:
         (("--task", "gone.py:Task"), "gone.py"),
         (("--plot", "curves.doc"), "curves.doc"),
         (("--model", "bare"), "has no tokenizer files"),
+        (
+            ("--interchange-seek", "any"),
+            "--interchange-seek does nothing with --method tracr-injection",
+        ),
+        (
+            ("--method", "finetune", "--vocabulary", "0.1"),
+            "--vocabulary does nothing with --method finetune",
+        ),
     ],
 )
 def test_wrong_arguments(here: Path, student: Path, arguments: tuple[str, ...], words: str) -> None:

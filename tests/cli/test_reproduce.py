@@ -175,7 +175,7 @@ def test_bits_can_do_without_points(here: Path) -> None:
     bits = ROOT / "programs" / "shuffle_dyck_bits.rasp"
     ran = run("inject", bits, "--model", "tiny", "--alignment", "cosine", where=here)
     assert ran.code == 2
-    assert "--digital must be 0 under --alignment cosine" in ran.err
+    assert "--digital needs --alignment slice" in ran.err
 
 
 def test_what_is_verified_is_what_is_injected(here: Path, student: Path) -> None:

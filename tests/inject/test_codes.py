@@ -12,7 +12,7 @@ from inject import small_injection, small_run
 
 from rinject.errors import InputError
 from rinject.inject.bundle import load_bundle, save_bundle
-from rinject.inject.codes import SHARE, code_ranks
+from rinject.inject.codes import SHARE, code_ranks, code_words
 from rinject.inject.projection import VariableSlice, variable_slices
 from rinject.inject.subspaces import variable_subspace
 
@@ -50,6 +50,14 @@ def test_a_run_has_codes_no_higher_than_asked_for(tmp_path):
     of_program = variable_slices(small_injection.compiled().graph)
     assert found == {most: code_ranks(of_program, wide, most) for most in found}
     assert max(found[2]) == 2 < max(found[0])
+
+
+def test_what_fits_is_said_with_the_rank_of_each_variable():
+    assert (
+        code_words(slices([2, 30, 1, 9]), 20)
+        == "codes: 17 of 20 dimensions, 8 for v1, v3; 1 for v0"
+    )
+    assert code_words(slices([1]), 20) == "codes: 0 of 20 dimensions"
 
 
 def test_too_many_variables_for_a_student():

@@ -18,7 +18,7 @@ from rinject.compiler import compile_program
 from rinject.errors import InputError
 from rinject.inject import Interrupted, inject, load_bundle, run_path
 from rinject.inject.batches import STEPS_AHEAD
-from rinject.inject.positions import check_shift
+from rinject.inject.positions import check_shift, check_swapped
 from rinject.inject.run import NO_COMBINATIONS
 from rinject.lang import load_program
 from rinject.student import blocks, weight_hash
@@ -108,6 +108,14 @@ def test_a_student_without_positions_is_not_shifted():
     check_shift(model, 10, 0)
     with pytest.raises(InputError, match="does not let its positions be chosen"):
         check_shift(model, 10, 1)
+
+
+def test_another_answer_behind_the_longest_prompt_may_be_too_long():
+    model = GPT2LMHeadModel(small_injection.CONFIGS["gpt2"])
+    most = model.config.n_positions
+    check_swapped(model, most)
+    with pytest.raises(InputError, match=f"have {most + 1} tokens, the student has {most} pos"):
+        check_swapped(model, most + 1)
 
 
 @pytest.mark.parametrize("seek", ["rare", "wrong"])

@@ -48,11 +48,11 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ({"warmup": 1.5}, "--warmup must be 0 to 1, not 1.5"),
         (
             {"digital": 1.0, "alignment": "cosine"},
-            "--digital must be 0 under --alignment cosine",
+            "--digital needs --alignment slice",
         ),
         ({"interchange_spent": 1.5, "codes": "orthogonal"}, "--interchange-spent must be 0 to 1"),
         (
-            {"interchange_spent": 0.5, "codes": "free"},
+            {"method": "interchange", "interchange_spent": 0.5, "codes": "free"},
             "--interchange-spent needs --codes orthogonal",
         ),
         ({"vocabulary": 1.5, "codes": "orthogonal"}, "--vocabulary must be 0 to 1"),
@@ -67,7 +67,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
         ),
         ({"answer_share": 2.0}, "--answer-share must be 0 to 1"),
         ({"rare": 0.5, "rare_combinations": 1.5}, "--rare-combinations must be 0 to 1"),
-        ({"rare_combinations": 0.5}, "--rare-combinations must be 0 without --rare"),
+        ({"rare_combinations": 0.5}, "--rare-combinations needs --rare"),
         ({"strict_share": 1.5, "codes": "orthogonal"}, "--strict-share must be 0 to 1"),
         ({"alpha": float("inf")}, "--alpha must be a number, not inf"),
         ({"strict_share": 0.5}, "--strict-share needs --codes orthogonal"),
@@ -76,7 +76,7 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
                 **{"seek": "wrong", "rare": 0.5},
                 **{"method": "interchange", "interchange_seek": "edges"},
             },
-            "--interchange-seek must be as --seek, which is wrong, or changed or rare",
+            "--interchange-seek must be changed, any, rare, or like --seek wrong",
         ),
         (
             {"seek": "wrong", "rare": 0.5, "eval_examples": 0},
@@ -86,9 +86,12 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
             {"method": "interchange", "interchange_seek": "edges", "eval_examples": 0},
             "--interchange-seek needs --eval-examples, on which errors are found",
         ),
-        ({"interchange_rest": 0.5}, "--interchange-rest needs --codes orthogonal"),
         (
-            {"interchange_rest": 0.5, "codes": "orthogonal", "shift": 3},
+            {"method": "interchange", "interchange_rest": 0.5, "codes": "free"},
+            "--interchange-rest needs --codes orthogonal",
+        ),
+        (
+            {"method": "interchange", "interchange_rest": 0.5, "shift": 3},
             "--interchange-rest keeps positions, so it needs --shift 0",
         ),
         ({"warmup": 0.6, "decay": 0.6}, "--decay and --warmup together"),

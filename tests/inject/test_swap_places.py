@@ -8,7 +8,7 @@ from evaluate.spelled_bundle import spelled_bundle
 from inject import small_injection
 
 from rinject.graph.tables import NONE
-from rinject.inject.rows import Rows
+from rinject.inject.rows import Rows, rows_of
 from rinject.inject.swap_places import (
     KINDS,
     drawn_kinds,
@@ -101,10 +101,14 @@ def test_the_same_position_is_of_another_row_where_one_is_read_there():
     assert moved > 5 * len(places)
 
 
-def test_the_rest_of_an_answer_is_that_of_an_answer_in_the_row_before():
-    bundle = spelled_bundle()
-    rows = bundle.rows(small_injection.spelled_examples(12))
-    at, read, width = rows.before_answer() & rows.are_read(), rows.are_read(), rows.ids.shape[1]
+def spelled_rows() -> Rows:
+    return spelled_bundle().rows(small_injection.spelled_examples(12))
+
+
+@pytest.mark.parametrize("made", [spelled_rows, rows_of_a_step])
+def test_the_rest_of_an_answer_is_that_of_an_answer_in_the_row_before(made):
+    rows = made()
+    at, read, width = rows.before_answer(), rows.are_read(), rows.ids.shape[1]
     expected = {}
     for row in range(len(rows)):
         other = row - 1 if row else len(rows) - 1
@@ -118,4 +122,16 @@ def test_the_rest_of_an_answer_is_that_of_an_answer_in_the_row_before():
     places, sources = rest_of_others(rows)
     assert dict(zip(places.tolist(), sources.tolist(), strict=True)) == expected
     assert len(places) == len(expected)
-    assert len({len(np.flatnonzero(one)) for one in at}) > 1  # some answers are longer than others
+
+
+def test_answers_that_the_program_does_not_read_have_others_as_well():
+    rows = rows_of([[1, 2, 3], [4, 5]], [[6, 7], [8, 9, 10]])  # 5 tokens each
+    places, sources = rest_of_others(rows)
+    answers = {2: 6, 3: 7, 6: 2, 7: 3}  # the second one's third token has none in the first
+    assert answers.items() <= dict(zip(places.tolist(), sources.tolist(), strict=True)).items()
+    assert not rows.are_read().reshape(-1)[[3, 7]].any()
+
+
+def test_some_answers_are_longer_than_others():
+    at = spelled_rows().before_answer()
+    assert len({len(np.flatnonzero(one)) for one in at}) > 1
