@@ -11,6 +11,7 @@ from rinject.inject.settings import (
     CHOICES,
     OF_INTERVENTIONS,
     TINY,
+    TINY_INTERCHANGE,
     TINY_PROGRAMS,
     InjectSettings,
     flag,
@@ -75,9 +76,10 @@ def default_words(name: str) -> str:
     words = ["none" if default is None else str(default)]
     if name in TINY:
         words.append(f"for tiny {TINY[name]}")
-    words += [
-        f"for tiny with {program} {own[name]}"
-        for program, own in TINY_PROGRAMS.items()
-        if name in own
-    ]
+    for table, method in ((TINY_PROGRAMS, ""), (TINY_INTERCHANGE, " and interchange")):
+        words += [
+            f"for tiny with {program}{method} {own[name]}"
+            for program, own in table.items()
+            if name in own
+        ]
     return "; ".join(words)

@@ -91,11 +91,12 @@ def reproduce(
     wanted, numbers = methods_of(methods), seeds_of(seeds)
     chosen = {name: value for name, value in settings.items() if value is not None}
     given = (QUICK if quick else {}) | chosen
-    by_program = {
-        one.name: with_text_found(default_settings(model, recipe, one.name, given))
-        for one in programs
-    }
-    plan = injections(programs, wanted, numbers, by_program, output / BUNDLES)
+
+    def settings_of(program: str, method: str) -> InjectSettings:
+        asked = given | {"method": method}
+        return with_text_found(default_settings(model, recipe, program, asked))
+
+    plan = injections(programs, wanted, numbers, settings_of, output / BUNDLES)
     base = Model(model, revision, dtype)
     effort = effort_of(quick, retention_data, test_examples)
     for program in programs:
@@ -117,11 +118,7 @@ def reproduce(
         if not all(made):
             with waiting(f"loading {base.name}", quiet=json):
                 student()
-        random_inputs = VERIFIED_QUICK if quick else VERIFIED
-        compiled = {
-            one.name: _compiled(one, by_program[one.name], store, random_inputs, json)
-            for one in programs
-        }
+        compiled = _all_compiled(plan, store, VERIFIED_QUICK if quick else VERIFIED, json)
         _inject(plan, made, student, effort, json)
         student.cache_clear()  # students are large, and those of the bundles come next
         make_report(
@@ -162,6 +159,18 @@ def _way_on() -> Iterator[None]:
 # --- the stages -----------------------------------------------------------------------------------
 
 
+def _all_compiled(
+    plan: Sequence[Injection], store: Store, random_inputs: int, quiet: bool
+) -> dict[str, Compiled]:
+    """By the program's name what it looks like for its first method. Where another one has a layer
+    for each step, that is compared with tracr's interpreter as well."""
+    found: dict[str, Compiled] = {}
+    for one in {(one.program.name, one.settings.stepwise): one for one in plan}.values():
+        made = _compiled(one.program, one.settings, store, random_inputs, quiet)
+        found.setdefault(one.program.name, made)
+    return found
+
+
 def _compiled(
     program: Program, settings: InjectSettings, store: Store, random_inputs: int, quiet: bool
 ) -> Compiled:
@@ -172,9 +181,8 @@ def _compiled(
     from rinject import __version__
     from rinject.evaluate.results import Compiled, Outcome
 
-    stage = f"{program.name}.compiled"
+    stage = f"{program.name}.compiled" + (".stepwise" if settings.stepwise else "")
     key = {"program": program.sha256, "random_inputs": random_inputs, "version": __version__}
-    key |= {"stepwise": True} if settings.stepwise else {}
     kept = store.find(stage, key, Compiled)
     if kept is None:
         made = _compile(program, random_inputs, quiet, stepwise=settings.stepwise)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -78,15 +78,15 @@ def injections(
     programs: Sequence[Program],
     methods: Sequence[str],
     seeds: Sequence[int],
-    settings: Mapping[str, InjectSettings],
+    settings: Callable[[str, str], InjectSettings],
     folder: Path,
 ) -> list[Injection]:
-    """All bundles, program by program; the settings are by the program's name."""
+    """All bundles, program by program; the settings are by the program's name and the method."""
     return [
         Injection(program, chosen, folder / _name(program, chosen))
         for program, method, seed in product(programs, methods, seeds)
         if method != NONE
-        for chosen in [replace(settings[program.name], method=method, seed=seed)]
+        for chosen in [replace(settings(program.name, method), seed=seed)]
     ]
 
 

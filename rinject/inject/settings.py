@@ -312,13 +312,17 @@ class InjectSettings:
     def for_student(
         cls, is_embedded: bool, program: str | None = None, **overrides: Any
     ) -> InjectSettings:
-        """The defaults for a student, and a program of that name, with the given settings.
+        """The defaults for a student, a program of that name and a method, with the given settings.
 
         None among these stands for the default. Raises InputError for unknown names and unusable
         values.
         """
-        of_program = TINY_PROGRAMS.get(program, {}) if program is not None else {}
-        return cls(**(TINY | of_program if is_embedded else {})).changed(overrides)
+        if not is_embedded:
+            return cls().changed(overrides)
+        chosen = TINY | TINY_PROGRAMS.get(program or "", {})
+        if (overrides.get("method") or chosen.get("method")) == "interchange":
+            chosen |= TINY_INTERCHANGE.get(program or "", {})
+        return cls(**chosen).changed(overrides)
 
     def changed(self, overrides: Mapping[str, Any]) -> InjectSettings:
         """These settings but for the given ones; None stands for no change.
@@ -469,6 +473,24 @@ TINY_PROGRAMS: dict[str, dict[str, Any]] = {
 """What differs further where it learns the program of that name. A student that counts can go by
 how far it is from the beginning, which costs perplexity (`docs/recipes.md`); bits are there to be
 bits, each by itself (`docs/mechanism.md`)."""
+
+TINY_INTERCHANGE: dict[str, dict[str, Any]] = {
+    "shuffle_dyck_bits": {
+        "stepwise": True,
+        "interchange_seek": "any",
+        "interchange_alone": 0.8,
+        "interchange_start": 0.4,
+        "answer_balance": 1.0,
+        "answer_share": 0.2,
+    },
+    "int_sum_shared": {
+        "steps": 10_000,
+        "interchange_start": 0.1,
+        "interchange_share": 0.15,
+        "anchor": 0.25,
+    },
+}
+"""What differs further where it learns that program with interventions (`docs/mechanism.md`)."""
 
 
 def flag(name: str) -> str:

@@ -159,7 +159,10 @@ def test_several_seeds_go_beside_the_first(copied: Path, student: Path) -> None:
 def test_programs_have_their_own_settings() -> None:
     """Those of the embedded student; `rinject inject` says them, too."""
     programs = [load_program(ROOT / "programs" / name) for name in PROGRAMS]
-    chosen = {one.name: InjectSettings.for_student(True, one.name) for one in programs}
+
+    def chosen(program: str, method: str) -> InjectSettings:
+        return InjectSettings.for_student(True, program, method=method)
+
     plan = injections(programs, ["finetune"], [1, 2], chosen, Path("out"))
     shifts = {(one.program.name, one.settings.shift) for one in plan}
     assert shifts == {("shuffle_dyck", 0), ("count", 96), ("int_sum", 0)}
@@ -168,7 +171,10 @@ def test_programs_have_their_own_settings() -> None:
         ("finetune", 2),
     }
     assert default_words("shift") == "0; for tiny with count 96"
-    assert default_words("steps") == f"80000; for tiny {InjectSettings.for_student(True).steps}"
+    words = default_words("interchange_seek")
+    assert words == "changed; for tiny with shuffle_dyck_bits and interchange any"
+    words = f"80000; for tiny {InjectSettings.for_student(True).steps};"
+    assert default_words("steps").startswith(words)
 
 
 def test_bits_can_do_without_points(here: Path) -> None:

@@ -8,7 +8,7 @@ from rinject.errors import InputError
 from rinject.inject import InjectSettings
 from rinject.inject.layers import student_layers
 from rinject.inject.processes import check_alone
-from rinject.inject.settings import CHOICES, TINY, TINY_PROGRAMS
+from rinject.inject.settings import CHOICES, TINY, TINY_INTERCHANGE, TINY_PROGRAMS
 from rinject.inject.state import rate_factor
 
 
@@ -34,6 +34,18 @@ def test_a_program_may_have_its_own_with_the_embedded_student_only():
     assert InjectSettings.for_student(True, "count", shift=0).shift == 0
     assert InjectSettings.for_student(True, "histogram") == InjectSettings.for_student(True)
     assert InjectSettings.for_student(False, "count") == InjectSettings.for_student(False)
+
+
+@pytest.mark.parametrize("program", TINY_INTERCHANGE)
+def test_a_program_may_have_its_own_for_interventions(program):
+    own = TINY_INTERCHANGE[program]
+    found = InjectSettings.for_student(True, program, method="interchange").to_record()
+    assert own.items() <= found.items()
+    finetuned = InjectSettings.for_student(True, program, method="finetune").to_record()
+    differ = {name for name in found if found[name] != finetuned[name]}
+    assert differ == {"method", *own}
+    given = InjectSettings.for_student(True, program, method="interchange", interchange_start=0.7)
+    assert given.interchange_start == 0.7
 
 
 @pytest.mark.parametrize(
