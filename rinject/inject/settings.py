@@ -468,11 +468,11 @@ TINY: dict[str, Any] = {
 
 TINY_PROGRAMS: dict[str, dict[str, Any]] = {
     "count": {"shift": 96},
-    "shuffle_dyck_bits": {"digital": 3.0, "rare_combinations": 0.5},
+    "shuffle_dyck_bits": {"method": "interchange", "digital": 3.0, "rare_combinations": 0.5},
 }
 """What differs further where it learns the program of that name. A student that counts can go by
 how far it is from the beginning, which costs perplexity (`docs/recipes.md`); bits are there to be
-bits, each by itself (`docs/mechanism.md`)."""
+bits, each by itself, and to be used (`docs/mechanism.md`)."""
 
 TINY_INTERCHANGE: dict[str, dict[str, Any]] = {
     "shuffle_dyck_bits": {
